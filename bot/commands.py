@@ -1,0 +1,229 @@
+"""The commands. Each opens the service, asks it one thing and prints the answer; none decides anything."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from bot.check import check, explain_command
+from bot.config import Settings
+from bot.console import Console, export, next_moves, refusals, show
+from bot.doctor.command import doctor
+from bot.health import ailments, health_file
+from bot.invocation import actor_of, as_option, noted, settings_of
+from bot.looking import (
+    WORDS,
+    looking,
+    profile_option,
+    read_snapshot,
+    region_option,
+    snapshot_option,
+    words_argument,
+)
+from bot.manifest import manifest
+from bot.scan import scan
+from bot.steering import steering
+from bot.wiring import approvers_of, driving_service, opened_service, serve, server_runs
+from handlers.parse import ClusterCommand, Word, parse
+from handlers.views.clusters import render_clusters
+from handlers.views.plan import render_plan
+from handlers.views.run import render_run
+from handlers.views.runs import render_history, render_status
+from upgrade.plan import PlanRequest
+from upgrade.run import RunStatus, UpgradeRun
+from upgrade.service import UpgradeService
+
+_FOLLOW_SECONDS: Final = 0.5
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="The settings file.  [default: EKS_UPGRADE_BOT_CONFIG, else none]"
+)
+@click.version_option(package_name="eks-upgrade-bot")
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """Upgrades Amazon EKS clusters: checks, plans, asks, announces, acts, survives."""
+    context.obj = config
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+# -- the server -----------------------------------------------------------------------------------------------------
+
+
+@cli.command(name="serve")
+def serve_command() -> None:
+    """Run the bot: Slack, engine and delivery, until SIGTERM."""
+    serve(settings_of(server=True))
+
+
+@cli.command()
+@click.option("--live", is_flag=True, help="Leave Slack out: a restart does not bring it back.")
+def healthcheck(live: bool) -> None:
+    """Exit 0 when the running bot is well, 1 with what is not."""
+    found = ailments(health_file(settings_of()), but_for=("slack",) if live else ())
+    for one in found:
+        click.echo(one, err=True)
+    raise click.exceptions.Exit(1 if found else 0)
+
+
+@cli.command(name="doctor")
+@format_option
+def doctor_command(form: str) -> None:
+    """Try all that the bot depends on, and say what to fix. Exit 0 when nothing is. Changes nothing."""
+    raise click.exceptions.Exit(doctor(settings_of(), as_json=form == "json"))
+
+
+@cli.command(name="manifest")
+@click.option("--command", default="/eks-upgrade", show_default=True, help="The slash command of this bot.")
+def manifest_command(command: str) -> None:
+    """Print the manifest of the Slack app."""
+    try:
+        click.echo(manifest(command), nl=False)
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--command") from None
+
+
+# -- looking --------------------------------------------------------------------------------------------------------
+
+
+@cli.command(name="plan", epilog=WORDS)
+@words_argument
+@region_option
+@profile_option
+@snapshot_option
+@format_option
+def plan_command(words: Sequence[str], region: str | None, profile: str | None, file: Path | None, form: str) -> None:
+    """What would be done, in which order, how long. Changes nothing."""
+    snapshot = read_snapshot(file)
+    with looking(Word.PLAN, words, region, profile, snapshot) as (service, request):
+        result = service.plan_now(request, snapshot)
+    if form == "json":
+        told = result.model_dump(mode="json")
+        told["plan"]["digest"] = result.plan.digest
+        _print_json(told)
+    else:
+        show(render_plan(result.plan, result.report, request, result.offers, startable=False))
+
+
+@cli.command()
+@click.argument("cluster")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to; else it is printed.")
+@region_option
+@profile_option
+def snapshot(cluster: str, output: Path | None, region: str | None, profile: str | None) -> None:
+    """Save all that is known of a cluster, for check and plan. Holds no Secret data."""
+    with looking(Word.CHECK, [cluster], region, profile, None) as (service, request):
+        taken = service.snapshot_now(request.cluster).to_json()
+    if output is None:
+        click.echo(taken)
+    else:
+        output.touch(mode=0o600)
+        output.write_text(taken)
+
+
+@cli.command()
+def clusters() -> None:
+    """The configured clusters."""
+    with opened_service(settings_of()) as service:
+        show(render_clusters(service.clusters(), service.version_seen))
+
+
+@cli.command()
+@click.argument("run", required=False, metavar="[RUN|CLUSTER]")
+def status(run: str | None) -> None:
+    """The runs that are not finished, or one run."""
+    settings = settings_of()
+    with opened_service(settings) as service:
+        if run is None:
+            show(render_status(service.status(), lambda _: None))
+        else:
+            found = service.run_of(run)
+            events = service.events(found.id)
+            show(render_run(found, events, approvers=approvers_of(settings)))
+            for line in (*refusals(events, found), *next_moves(found)):
+                click.echo(line)
+
+
+@cli.command()
+@click.argument("cluster", required=False)
+def history(cluster: str | None) -> None:
+    """The runs so far, newest first."""
+    with opened_service(settings_of()) as service:
+        found = service.resolve(cluster).id if cluster else None
+        show(render_history(service.history(found), found, lambda _: None))
+
+
+@cli.command(name="export")
+@click.argument("run", metavar="RUN|CLUSTER")
+def export_command(run: str) -> None:
+    """The record of a run as JSON: phases, decisions, every event."""
+    with opened_service(settings_of()) as service:
+        found = service.run_of(run)
+        _print_json(export(found, service.events(found.id)))
+
+
+# -- starting and following -----------------------------------------------------------------------------------------
+
+
+@cli.command(epilog=WORDS)
+@words_argument
+@as_option
+@click.option("--wait", is_flag=True, help="Follow it to its end; without a server, carry it out here.")
+def start(words: Sequence[str], name: str | None, wait: bool) -> None:
+    """Begin an upgrade: check, plan, ask for approval, carry out.
+
+    Before the first change it is announced.
+    """
+    wanted = parse(" ".join((Word.START, *words)))
+    if not isinstance(wanted, ClusterCommand):
+        raise click.UsageError("Name one cluster.")
+
+    def begin(service: UpgradeService) -> UpgradeRun:
+        cluster = service.resolve(wanted.cluster).id
+        request = PlanRequest(cluster=cluster, target=wanted.target, scope=wanted.scope, node_policy=wanted.node_policy)
+        return service.start(request, actor=actor_of(name), channel=None)
+
+    settings = settings_of()
+    if wait:
+        _follow(settings, begin)
+        return
+    with opened_service(settings) as service:
+        noted(settings, begin(service), "It is checked first.", "status {} shows the plan and how to approve it")
+
+
+@cli.command(name="wait")
+@click.argument("run", metavar="RUN|CLUSTER")
+def wait_command(run: str) -> None:
+    """Follow a run to its end; without a server, carry it out here."""
+    _follow(settings_of(), lambda service: service.run_of(run))
+
+
+def _follow(settings: Settings, find: Callable[[UpgradeService], UpgradeRun]) -> None:
+    """Print what happens until the run has ended. Exit 0 only if it succeeded."""
+    console = Console(settings.make_clock())
+    opened = opened_service(settings) if server_runs(settings) else driving_service(settings, console)
+    with opened as service:
+        run_id = find(service).id
+        while True:
+            run = service.run(run_id)
+            console.follow(run, service.events(run_id), service.delivery_changed)
+            if run.status.finished:
+                raise click.exceptions.Exit(0 if run.status is RunStatus.SUCCEEDED else 1)
+            time.sleep(_FOLLOW_SECONDS)
+
+
+for _command in (*steering.commands.values(), check, explain_command, scan):
+    cli.add_command(_command)

@@ -1,0 +1,66 @@
+"""The Slack app's manifest: what `eks-upgrade-bot manifest` prints and what stands in manifest.yml."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from bot.config import SLASH_COMMAND
+
+_TEMPLATE: Final = """\
+# The Slack app. Create it at https://api.slack.com/apps ("From a manifest"), install it, and take the bot token
+# (xoxb-...) and an app-level token with the scope connections:write (xapp-...).
+# Two bots can live in one workspace: `eks-upgrade-bot manifest --command /another` and the setting slack.command.
+display_information:
+  name: EKS upgrades
+  description: Checks, plans and carries out Amazon EKS upgrades, with approvals and one thread that tells it all
+  background_color: "#1f3a5f"
+features:
+  app_home:
+    home_tab_enabled: true
+    messages_tab_enabled: true # where the full report of a check arrives, for whoever asked
+    messages_tab_read_only_enabled: true
+  bot_user:
+    display_name: eks-upgrades
+    always_online: true
+  slash_commands:
+    - command: {command}
+      description: Upgrade an Amazon EKS cluster
+      usage_hint: "[help | clusters | status | check|plan|start CLUSTER [to VERSION] | pause|resume|retry|abort RUN]"
+      should_escape: false
+oauth_config:
+  scopes:
+    bot:
+      - app_mentions:read # "@eks-upgrades pause" in the thread of a run
+      - channels:history # look for an own message after a crash, so that none is posted twice
+      - channels:join # a public channel where the command was typed
+      - channels:read # the id of the announcement channel
+      - chat:write # the run message, its thread, the notice
+      - commands # {command}
+      - files:write # the full report of a check
+      - groups:history # as channels:history, for private channels that the bot was invited to
+      - groups:read # as channels:read, likewise
+      - usergroups:read # who is an operator or an approver
+      - users:read # guests, bots and people of other workspaces may not act
+settings:
+  event_subscriptions:
+    bot_events:
+      - app_home_opened
+      - app_mention
+  interactivity:
+    is_enabled: true
+  org_deploy_enabled: false
+  socket_mode_enabled: true
+  token_rotation_enabled: false
+"""
+
+
+def manifest(command: str = "/eks-upgrade") -> str:
+    """The manifest as YAML, with the slash command of the settings.
+
+    Raises:
+        ValueError: Slack does not take such a command.
+    """
+    if not re.fullmatch(SLASH_COMMAND, command):
+        raise ValueError(f"“{command[:64]}” is not a slash command: a / and up to 31 of a-z, 0-9, _ and -.")
+    return _TEMPLATE.format(command=command)

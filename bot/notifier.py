@@ -1,0 +1,311 @@
+"""Which message shows what: the run message, an entry in its thread for each event that is told, and the notice."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from bot.outbox import Item, Messages, Outbox
+from bot.pacing import Pacing
+from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
+from handlers.conversation import File
+from handlers.views.kit import Message
+from handlers.views.notice import render_notice
+from handlers.views.run import render_run
+from handlers.views.thread import render_entry
+from upgrade.announcements import Notice, notice_of
+from upgrade.eks import ClusterId
+from upgrade.events import UpgradeEvent
+from upgrade.ports import AgendaItem, Clock, StoredMessage
+from upgrade.run import RunStatus, UpgradeRun
+
+log = logging.getLogger(__name__)
+
+RUN, ENTRY, NOTICE = "run", "entry", "notice"
+#: Real seconds without an answer after which we ask whether Slack is there, while runs are under way.
+QUIET_SECONDS: Final = 30.0
+#: Real seconds that a pass waits for more commits.
+GATHER_SECONDS: Final = 0.05
+#: An entry tells one event and is never behind.
+_FOR_EVER: Final = 2**53
+_CAN_WAIT: Final = frozenset({RunStatus.RUNNING, RunStatus.CHECKING})
+
+
+def told_elsewhere(run_id: str) -> StoredMessage:
+    """The row of a run whose story was told on a terminal, from its beginning to its end: Slack hears nothing of it."""
+    return StoredMessage(run_id=run_id, kind=RUN, key="", channel_id="", shown_seq=_FOR_EVER)
+
+
+class Runs(Protocol):
+    """What is told of runs. The service has it."""
+
+    def run(self, run_id: str) -> UpgradeRun: ...
+    def status(self) -> Sequence[UpgradeRun]: ...
+    def events(self, run_id: str, after: int = 0) -> Sequence[UpgradeEvent]: ...
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where things go: names with ``#`` or ids. ``approvers``: users and groups who may approve."""
+
+    announcements: str
+    operations: str | None = None
+    approvers: tuple[str, ...] = ()
+
+
+class Notifier:
+    """Runs in a thread of its own between `start` and `stop`; the only caller of chat.*.
+
+    Args:
+        owner_of: whom to ask about a cluster.
+        delivered: called when a notice exists in Slack or Slack is back, so that the engine need not wait to look.
+    """
+
+    def __init__(
+        self,
+        runs: Runs,
+        messages: Messages,
+        calls: SlackCalls,
+        clock: Clock,
+        channels: Channels,
+        *,
+        owner_of: Callable[[ClusterId], str | None] = lambda _: None,
+        delivered: Callable[[], None] = lambda: None,
+        pacing: Pacing | None = None,
+    ) -> None:
+        self._runs = runs
+        self._messages = messages
+        self._calls = calls
+        self._clock = clock
+        self._channels = channels
+        self._owner_of = owner_of
+        self._delivered = delivered
+        self._outbox = Outbox(messages, calls, pacing or Pacing())
+        #: By run: the version that was looked at, and the real time of the next look.
+        self._looked: dict[str, tuple[int, float]] = {}
+        self._told: dict[str, list[UpgradeEvent]] = {}
+        self._unreachable_since: datetime | None = None
+        self._failures = 0
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._loop, name="notifier", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Finish the call under way and stop; what was not delivered is delivered after the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._wake.set()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    # -- what the engine and the conversation ask ---------------------------------------------------------------------
+
+    def notice_delivered(self, run_id: str) -> bool:
+        row = self._messages.message(run_id, NOTICE, "")
+        return row is not None and row.ts is not None
+
+    def unreachable_since(self) -> datetime | None:
+        return self._unreachable_since
+
+    def thread_link(self, run_id: str) -> str | None:
+        row, workspace = self._messages.message(run_id, RUN, ""), self._calls.known_workspace
+        return workspace.link(row.channel_id, row.ts) if workspace and row and row.ts else None
+
+    def run_at(self, channel: str, thread: str) -> str | None:
+        for run in self._runs.status():
+            row = self._messages.message(run.id, RUN, "")
+            if row is not None and (row.channel_id, row.ts) == (channel, thread):
+                return run.id
+        return None
+
+    def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> None:
+        try:
+            self._calls.whisper(channel, user, message, thread=thread)
+        except (SlackUnreachable, SlackBusy, SlackRefused) as error:
+            log.warning("an ephemeral answer was lost: %s", error)
+
+    def hand_over(self, user: str, file: File) -> bool:
+        try:
+            self._calls.hand_over(user, file)
+        except (SlackUnreachable, SlackBusy, SlackRefused) as error:
+            log.warning("the file %s was not sent: %s", file.name, error)
+            return False
+        return True
+
+    # -- the loop -----------------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                delay = self.deliver_once()
+            except Exception:
+                log.exception("delivery failed; trying again")
+                delay = 5.0
+            if self._wake.wait(delay):
+                # One pass for many commits that come together.
+                self._stopping.wait(GATHER_SECONDS)
+
+    def deliver_once(self) -> float:
+        """At most a few calls for each run that is behind; returns real seconds until there may be more to do."""
+        delay = QUIET_SECONDS
+        try:
+            agenda = self._messages.agenda()
+            if agenda and self._calls.known_workspace is None:
+                self._calls.workspace()
+            for run_id, version in self._pending(agenda):
+                if self._stopping.is_set():
+                    return 0.0
+                wait = self._deliver(run_id)
+                self._looked[run_id] = (version, self._outbox.pacing.clock() + wait)
+                delay = min(delay, wait)
+            if agenda and time.monotonic() - self._calls.answered_at > QUIET_SECONDS:
+                self._calls.ping()
+        except SlackUnreachable as error:
+            return self._out_of_reach(error)
+        except SlackBusy as busy:
+            delay = busy.seconds
+        self._in_reach()
+        return delay
+
+    def _pending(self, agenda: Sequence[AgendaItem]) -> list[tuple[str, int]]:
+        """Runs to look at now, with their version: those that changed or are due again, and ends not shown yet.
+
+        Most are as they were, so this asks only for numbers: it happens at every commit, while listeners want to ack.
+        """
+        now = self._outbox.pacing.clock()
+        pending = []
+        for item in agenda:
+            version, due_at = self._looked.get(item.run_id, (-1, 0.0))
+            if version != item.version or now >= due_at:
+                pending.append((item.run_id, item.version))
+        under_way = {item.run_id for item in agenda}
+        for gone in self._looked.keys() - under_way:
+            del self._looked[gone]
+        ended = self._messages.untold()
+        for gone in self._told.keys() - under_way - set(ended):
+            del self._told[gone]
+        return [*pending, *((run_id, -1) for run_id in ended)]
+
+    def _events(self, run: UpgradeRun) -> list[UpgradeEvent]:
+        """The events of a run up to the state that was read; what came after is for the next pass."""
+        told = self._told.setdefault(run.id, [])
+        told += self._runs.events(run.id, after=told[-1].seq if told else 0)
+        return [event for event in told if event.seq <= run.last_seq]
+
+    def _deliver(self, run_id: str) -> float:
+        """What is due for a run: at most one post and two edits. Returns real seconds until there may be more."""
+        run = self._runs.run(run_id)
+        rows = {(row.kind, row.key): row for row in self._messages.messages(run_id)}
+        row = rows.get((RUN, ""))
+        behind = row is None or row.shown_seq < run.last_seq
+        problem = self._outbox.problem_of(run_id)
+        events = self._events(run) if behind or problem else []
+        if row is None or row.ts is None:
+            message = self._render_run(run, events, problem)
+            return self._outbox.post(Item(run.id, RUN, "", message, self._places(run)), row)
+        entry = self._entry(run, events, rows, row)
+        notice = self._notice(run, rows.get((NOTICE, "")))
+        edit = None
+        if events:
+            # Shown in full only with its thread and its notice: until then the run counts as behind.
+            settled = entry is None and (notice is None or (NOTICE, "") not in rows)
+            seq = run.last_seq if settled else row.shown_seq
+            urgent = run.status not in _CAN_WAIT
+            edit = self._outbox.edit(row, self._render_run(run, events, problem), seq, urgent=urgent)
+        return min((wait for wait in (entry, notice, edit) if wait is not None), default=QUIET_SECONDS)
+
+    def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:
+        return render_run(run, events, problem=problem, approvers=self._channels.approvers)
+
+    def _places(self, run: UpgradeRun) -> tuple[str, ...]:
+        """Where the run message belongs, then where it goes when it cannot be posted there."""
+        wanted = (self._channels.operations, run.channel, self._channels.announcements)
+        return tuple(place for place in wanted if place)
+
+    def _entry(
+        self,
+        run: UpgradeRun,
+        events: Sequence[UpgradeEvent],
+        rows: Mapping[tuple[str, str], StoredMessage],
+        top: StoredMessage,
+    ) -> float | None:
+        """Post the first entry that is missing; None when all are there."""
+        told = max((int(key) for kind, key in rows if kind == ENTRY and rows[kind, key].ts), default=0)
+        for event in events:
+            if event.seq <= told:
+                continue
+            owner = self._owner_of(run.cluster)
+            message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
+            if message is not None:
+                item = Item(run.id, ENTRY, str(event.seq), message, (top.channel_id,), top.ts, _FOR_EVER)
+                return self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
+        return None
+
+    # -- the notice ---------------------------------------------------------------------------------------------------
+
+    def _notice(self, run: UpgradeRun, row: StoredMessage | None) -> float | None:
+        """Post the notice when it is due, then keep it true; None when there is nothing to do."""
+        notice = notice_of(run)
+        if notice is None:
+            return None
+        if row is not None and row.ts is not None:
+            # Only when something happened: its expected end moves with the clock, and that alone tells nobody more.
+            if row.shown_seq == run.last_seq:
+                return None
+            urgent = run.status not in _CAN_WAIT
+            return self._outbox.edit(row, self._render_notice(notice, run), run.last_seq, urgent=urgent)
+        wait = self._due_in(notice) if row is None else 0.0
+        if run.status.finished and self._outbox.problem_of(run.id):
+            return None
+        if wait == 0.0:
+            item = Item(run.id, NOTICE, "", self._render_notice(notice, run), (self._channels.announcements,))
+            wait = self._outbox.post(item, row)
+            if wait == 0.0:
+                self._delivered()
+        return wait
+
+    def _due_in(self, notice: Notice) -> float | None:
+        """Real seconds until the notice is due; None while no start is set."""
+        if notice.due_at is None:
+            return None
+        lead = notice.due_at - self._clock.now()
+        return self._clock.real_seconds(lead) if lead > timedelta(0) else 0.0
+
+    def _render_notice(self, notice: Notice, run: UpgradeRun) -> Message:
+        thread, owner = self.thread_link(run.id), self._owner_of(run.cluster)
+        return render_notice(notice, run, owner=owner, thread=thread, now=self._clock.now())
+
+    # -- out of reach -------------------------------------------------------------------------------------------------
+
+    def _in_reach(self) -> None:
+        self._failures = 0
+        if self._unreachable_since is not None:
+            log.info("Slack can be reached again")
+            self._unreachable_since = None
+            self._delivered()
+
+    def _out_of_reach(self, error: SlackUnreachable) -> float:
+        self._failures += 1
+        if self._unreachable_since is None:
+            self._unreachable_since = self._clock.now()
+            log.warning("Slack cannot be reached: %s", error)
+        return float(min(30.0, 0.5 * 2 ** min(self._failures, 6)))

@@ -1,0 +1,204 @@
+"""Posting exactly once, editing as often as it takes.
+
+A row is written before a message is posted. So after a crash, or a reset that hides whether Slack took it, there is a
+row without a ``ts``, and the message is looked up by its metadata before it is posted again. An edit carries the newest
+state, so it may be repeated, and what was overtaken is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from bot.pacing import Pacing
+from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
+from handlers.views.kit import Message
+from upgrade.ports import AgendaItem, StoredMessage
+
+log = logging.getLogger(__name__)
+
+#: Real seconds between two edits of one message, unless it cannot wait.
+EDIT_SECONDS: Final = 1.5
+#: Edits that mere progress leaves to what cannot wait.
+SPARE_EDITS: Final = 5
+#: A message that Slack refuses is tried again that often: somebody may invite the bot.
+REFUSED_SECONDS: Final = 20.0
+_ELSEWHERE: Final = frozenset(
+    {"channel_not_found", "not_in_channel", "is_archived", "restricted_action", "no_permission"}
+)
+_UNREADABLE: Final = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long"})
+_GONE: Final = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+
+
+class Messages(Protocol):
+    """The table ``messages``, and which runs changed. The store has it."""
+
+    def message(self, run_id: str, kind: str, key: str) -> StoredMessage | None: ...
+    def messages(self, run_id: str) -> Sequence[StoredMessage]: ...
+    def save_message(self, message: StoredMessage) -> None: ...
+    def untold(self) -> Sequence[str]: ...
+    def agenda(self) -> Sequence[AgendaItem]: ...
+
+
+@dataclass(frozen=True)
+class Item:
+    """A message to post.
+
+    Args:
+        key: tells the entries of a run apart; empty for the run message and the notice.
+        places: channels by name or id, the first that takes it.
+        thread: the ts of the run message, for an entry.
+        shown_seq: the last event that it shows; a message is behind while the run has later ones.
+    """
+
+    run_id: str
+    kind: str
+    key: str
+    message: Message
+    places: tuple[str, ...]
+    thread: str | None = None
+    shown_seq: int = 0
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        return self.run_id, self.kind, self.key
+
+    @property
+    def payload(self) -> dict[str, str]:
+        return {"run": self.run_id, "kind": self.kind, "key": self.key}
+
+
+@dataclass
+class Outbox:
+    """What is known of deliveries in this process only; everything else is in the rows.
+
+    Args:
+        problems: why a message cannot be posted, by run, kind and key.
+    """
+
+    messages: Messages
+    calls: SlackCalls
+    pacing: Pacing = field(default_factory=Pacing)
+    problems: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    #: Rows whose post certainly had no effect yet, so that no look-up is needed.
+    _sure: set[tuple[str, str, str]] = field(default_factory=set)
+    _refused_at: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    _edited_at: dict[tuple[str, str, str], float] = field(default_factory=dict)
+
+    def post(self, item: Item, row: StoredMessage | None) -> float:
+        """Post it once. Returns real seconds until the next try, 0.0 when it is done. Raises SlackUnreachable."""
+        again_in = self._refused_at.get(item.name, -REFUSED_SECONDS) + REFUSED_SECONDS - self.pacing.clock()
+        if again_in > 0:
+            return again_in
+        begun = (row.channel_id,) if row else ()
+        for place in dict.fromkeys((*begun, *item.places)):
+            try:
+                return self._post_in(self.calls.channel_id(place), item, row)
+            except SlackRefused as error:
+                log.warning("Slack refuses the %s message of run %s in %s: %s", item.kind, item.run_id, place, error)
+                self.problems[item.name] = f"The {item.kind} message cannot be posted in {place}: {error.code}."
+                if error.code not in _ELSEWHERE:
+                    break
+        self._refused_at[item.name] = self.pacing.clock()
+        return REFUSED_SECONDS
+
+    def problem_of(self, run_id: str) -> str:
+        return next((problem for name, problem in self.problems.items() if name[0] == run_id), "")
+
+    def _post_in(self, channel: str, item: Item, row: StoredMessage | None) -> float:
+        wait = self.pacing.wait("chat.postMessage", channel)
+        if wait > 0:
+            return wait
+        if row is None:
+            row = StoredMessage(run_id=item.run_id, kind=item.kind, key=item.key, channel_id=channel)
+            self.messages.save_message(row)
+            self._sure.add(item.name)
+        found = None if item.name in self._sure else self._find(channel, item)
+        if found is None:
+            self.pacing.take("chat.postMessage", channel)
+            try:
+                channel, found = self._send(channel, item)
+            except SlackUnreachable:
+                self._sure.discard(item.name)
+                raise
+            except SlackBusy as busy:
+                self._sure.add(item.name)
+                self.pacing.close("chat.postMessage", channel, busy.seconds)
+                return busy.seconds
+        shown = {
+            "channel_id": channel,
+            "ts": found,
+            "shown_seq": item.shown_seq,
+            "content_hash": content_hash(item.message),
+        }
+        self.messages.save_message(row.model_copy(update=shown))
+        self.problems.pop(item.name, None)
+        return 0.0
+
+    def _find(self, channel: str, item: Item) -> str | None:
+        """Look up what may have been posted. Where we may not read, posting twice beats not posting."""
+        try:
+            return self.calls.find(channel, item.payload, thread=item.thread)
+        except SlackRefused as error:
+            log.warning("cannot look up messages in %s (%s); posting anew", channel, error)
+            return None
+
+    def _send(self, channel: str, item: Item) -> tuple[str, str]:
+        """A public channel that the bot is not in is joined first; what Slack cannot read goes as plain text."""
+        try:
+            return self.calls.post(channel, item.message, payload=item.payload, thread=item.thread)
+        except SlackRefused as error:
+            if error.code == "not_in_channel" and self._joined(channel):
+                return self.calls.post(channel, item.message, payload=item.payload, thread=item.thread)
+            if error.code in _UNREADABLE:
+                log.exception("Slack does not take our blocks")
+                return self.calls.post(channel, Message(item.message.text), payload=item.payload, thread=item.thread)
+            raise
+
+    def _joined(self, channel: str) -> bool:
+        try:
+            self.calls.join(channel)
+        except SlackRefused:
+            return False
+        return True
+
+    def edit(self, row: StoredMessage, message: Message, seq: int, *, urgent: bool) -> float | None:
+        """Bring a message to its newest state.
+
+        Args:
+            seq: what it shows then.
+            urgent: it calls for a person or is the last state, so it goes before mere progress.
+
+        Returns None when it is up to date, else real seconds until the next try. Raises SlackUnreachable.
+        """
+        shown = row.model_copy(update={"shown_seq": seq, "content_hash": content_hash(message)})
+        if row.content_hash == shown.content_hash:
+            if shown != row:
+                self.messages.save_message(shown)
+            return None
+        name = (row.run_id, row.kind, row.key)
+        gap = 0.0 if urgent else self._edited_at.get(name, -EDIT_SECONDS) + EDIT_SECONDS - self.pacing.clock()
+        wait = max(gap, self.pacing.wait("chat.update", row.channel_id, spare=0 if urgent else SPARE_EDITS))
+        if wait > 0:
+            return wait
+        self.pacing.take("chat.update", row.channel_id)
+        self._edited_at[name] = self.pacing.clock()
+        try:
+            self.calls.update(row.channel_id, row.ts or "", message)
+        except SlackBusy as busy:
+            self.pacing.close("chat.update", row.channel_id, busy.seconds)
+            return busy.seconds
+        except SlackRefused as error:
+            # Somebody deleted it, or it cannot be edited: there is nothing left to keep true.
+            if error.code not in _GONE:
+                log.exception("Slack refuses to edit the %s message of run %s", row.kind, row.run_id)
+        self.messages.save_message(shown)
+        return None
+
+
+def content_hash(message: Message) -> str:
+    return hashlib.sha256(json.dumps(message.as_arguments(), sort_keys=True).encode()).hexdigest()[:32]

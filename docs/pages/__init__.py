@@ -1,0 +1,1 @@
+"""One module a generated page; each gives text and touches no file."""

@@ -1,0 +1,104 @@
+"""Every command: what people type in Slack, and what they type in a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from bot.commands import cli
+from docs.pages.markdown import NOTE, code, table
+from handlers.parse import USAGE, Word
+from handlers.views.help import MEANING
+from sandbox.command import main as sandbox_main
+from upgrade.plan import NodePolicy, Scope
+
+_SLACK = f"""\
+# Commands
+
+## In Slack
+
+The command is `/eks-upgrade` unless `slack.command` says otherwise. Without a word it opens a form that does the same.
+`RUN` is the id of a run or the first characters of it. A cluster is named by its name, or by `account/region/name` where names repeat.
+Without `to VERSION` the next minor is meant; several hops only when they are named.
+
+`SCOPE` is one of {", ".join(code(one) for one in Scope)}. `POLICY` is one of {", ".join(code(one) for one in NodePolicy)}.
+"""
+
+_BUTTONS = """\
+In the thread of a run, a mention does what a button does: `@eks-upgrades pause`; also `resume`, `retry`, `recheck` and `abort`.
+Approve, Reject, Waive and Confirm are buttons only, because each is bound to the plan that the person sees.
+Answers to a command are seen by the one who typed it; a run tells its story where everybody reads it.
+`check` also sends the whole report as a page in a direct message; **Full report** under a run does so for whoever presses it.
+"""
+
+_SHELL = """\
+## In a shell
+
+Every verb works on the command line as well. `check`, `plan` and `snapshot` need a cluster's name, its `--region` and AWS credentials,
+nothing else. Verbs that steer a run write into the database of the bot, so they run where the bot runs; the bot takes them up at once.
+A decision counts only for people that `cli_users` maps to a Slack user.
+
+`check` says the same in every format: `text`, `json` (its schema is [report.schema.json](report.schema.json); `--report` makes any other
+format of it), `markdown` for the comment on a pull request, `html` as one page that needs nothing else, `sarif` for code scanning, `junit`
+for a build server. A snapshot gives the same report on every machine, byte for byte.
+
+| exit code | means |
+| --- | --- |
+| 0 | done |
+| 1 | refused or failed: the message says why; `doctor`: something to fix |
+| 20 | `check`: something is in the way |
+| 21 | `check`: nothing is known to be in the way, but something that counts could not be seen |
+| 10, 11, 12 | `scan`: deprecated APIs, removed APIs, not everything could be read |
+| 64 | the command was written wrong |
+| 70 | an error that nobody foresaw |
+| 78 | the settings are wrong |
+| 130 | interrupted with Ctrl-C |
+
+`scan --rules FILE` takes a YAML list; a row adds a rule, or takes the place of the built-in one for the same `group_version` and `kind`.
+Without `kind` it is for every kind of the group version; without `deprecated_in` and `removed_in` it switches the built-in rule off.
+Versions stand in quotes, as YAML reads 1.30 as 1.3.
+
+```yaml
+- group_version: example.com/v1beta1
+  kind: Widget
+  deprecated_in: "1.33"
+  removed_in: "1.36"
+  replacement: example.com/v1
+  how: spec.size becomes spec.replicas.
+```
+"""
+
+
+def page() -> str:
+    slack = table(["type", "and the bot"], [(code(f"/eks-upgrade {USAGE[word]}"), MEANING[word]) for word in Word])
+    shell = [_section(command, f"eks-upgrade-bot {command.name}") for command in _commands()]
+    sandbox = _section(sandbox_main, "eks-upgrade-sandbox")
+    return "\n".join([NOTE, _SLACK, slack, _BUTTONS, _SHELL, _section(cli, "eks-upgrade-bot"), *shell, sandbox])
+
+
+def _commands() -> Iterator[click.Command]:
+    yield from (cli.commands[name] for name in sorted(cli.commands))
+
+
+def _section(command: click.Command, path: str) -> str:
+    context = click.Context(command)
+    arguments = [one.make_metavar(context) for one in command.params if isinstance(one, click.Argument)]
+    needed = [one for one in command.params if isinstance(one, click.Option) and one.required]
+    usage = " ".join([path, *arguments, *(f"{one.opts[0]} {one.make_metavar(context)}" for one in needed)])
+    if isinstance(command, click.Group):
+        usage += " COMMAND"
+    rows = [_option(option, command) for option in command.params if isinstance(option, click.Option)]
+    options = ["", table(["option", "means"], rows)] if rows else [""]
+    return "\n".join([f"### {path}", "", code(usage), "", _sentences(command.help), *options])
+
+
+def _option(option: click.Option, command: click.Command) -> tuple[str, str]:
+    record = option.get_help_record(click.Context(command))
+    if record is None:
+        raise ValueError(f"{command.name} has a hidden option {option.name}")
+    return code(record[0]), record[1].replace("  [", " [")
+
+
+def _sentences(text: str | None) -> str:
+    return " ".join((text or "").split())

@@ -1,0 +1,235 @@
+"""Every setting, from the models that read them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from bot.config import (
+    PREFIX,
+    WELL_KNOWN,
+    ClusterSettings,
+    EnvironmentSettings,
+    LogSettings,
+    PollSettings,
+    ReadinessSettings,
+    RoleSettings,
+    RolesSettings,
+    Settings,
+    SlackSettings,
+)
+from docs.pages.markdown import NOTE, code, table
+
+_INTRO: Final = """\
+# Configuration
+
+Settings come from one YAML file and from the environment; the environment goes first. The file is named by `--config` or by
+`EKS_UPGRADE_BOT_CONFIG`. Lists and mappings in a variable are written as JSON. What is wrong is told at once, a line each, and the
+program ends with exit code 78. Durations are written as `90s`, `15m`, `24h` or `2d`.
+
+`check`, `plan` and `snapshot` need no settings at all: a cluster's name, its `--region` and AWS credentials are enough. `serve` needs the
+tokens and at least one cluster. `eks-upgrade-bot doctor` tries all of it against the live services.
+
+AWS credentials, proxies and CA bundles are read as every AWS tool reads them; see [install](install.md).
+
+A whole file:
+
+```yaml
+announcement_channel: "#maintenance-notices"
+operations_channel: "#platform-ops"
+clusters:
+  - name: prod-eu
+    region: eu-central-1
+    account: "111122223333"       # in quotes, else a leading zero is lost
+    environment: prod
+    time_zone: Europe/Berlin
+    owner: shop platform
+    read_role: {arn: "arn:aws:iam::111122223333:role/eks-upgrade-bot-read", external_id: acme-eks-upgrades}
+    change_role: {arn: "arn:aws:iam::111122223333:role/eks-upgrade-bot-change", external_id: acme-eks-upgrades}
+  - name: lab
+    region: eu-central-1
+    account: "444455556666"
+    environment: lab
+    read_role: {profile: lab}      # no change_role: this one is checked and planned only
+environments:
+  prod:
+    approvals: 2
+    gates: [nodes]
+    windows: ["mon-thu 08:00-16:00"]
+  lab:
+    requester_counts: true
+    notice: 1m
+roles:
+  operator: {groups: [S0OPERATORS]}
+  approver: {groups: [S0APPROVERS]}
+  admin: {users: [U0CHI]}
+cli_users: {chi: U0CHI}
+database: /data/eks-upgrade-bot.db
+```
+"""
+
+SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
+    ("slack", "slack.", SlackSettings),
+    ("clusters", "clusters[].", ClusterSettings),
+    ("environments", "environments.NAME.", EnvironmentSettings),
+    ("roles", "roles.", RolesSettings),
+    ("a role", "roles.ROLE.", RoleSettings),
+    ("polls", "polls.", PollSettings),
+    ("readiness", "readiness.", ReadinessSettings),
+    ("log", "log.", LogSettings),
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    key: str
+    variable: str
+    type: str
+    default: str
+    meaning: str
+
+
+def page() -> str:
+    parts = [NOTE, _INTRO, "## Top level", "", _table(settings_of(Settings, ""))]
+    for title, prefix, model in SECTIONS:
+        parts += [f"## {title}", "", _first_sentence(model), "", _table(settings_of(model, prefix))]
+    return "\n".join(parts)
+
+
+def _table(settings: Iterator[Setting]) -> str:
+    rows = [(code(one.key), one.variable, one.type, one.default, one.meaning) for one in settings]
+    return table(["key", "variable", "type", "default", "meaning"], rows)
+
+
+def settings_of(model: type[BaseModel], prefix: str) -> Iterator[Setting]:
+    """The settings of a model whose keys begin with ``prefix``."""
+    meanings = meanings_of(model)
+    for name, info in model.model_fields.items():
+        key = f"{prefix}{name}"
+        yield Setting(key, _variable(key), _type(info.annotation, info), _default(info, name), meanings[name])
+
+
+def meanings_of(model: type[BaseModel]) -> Mapping[str, str]:
+    """What each field means: the text under it, or its line in the ``Args:`` of the class."""
+    found: dict[str, str] = {}
+    for kind in reversed([one for one in model.__mro__ if issubclass(one, BaseModel) and one is not BaseModel]):
+        if kind.__module__.startswith("pydantic"):
+            continue
+        found |= _arguments(kind) | _texts_under_fields(kind)
+    return found
+
+
+def _arguments(kind: type) -> dict[str, str]:
+    _, _, arguments = inspect.cleandoc(kind.__doc__ or "").partition("Args:\n")
+    return {
+        name: _sentence(text)
+        for name, text in re.findall(r"^ +(\w+): (.+?)(?=\n +\w+: |\Z)", arguments, re.MULTILINE | re.DOTALL)
+    }
+
+
+def _texts_under_fields(kind: type) -> dict[str, str]:
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(definition, ast.ClassDef)
+    texts = {}
+    for field, after in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            assert isinstance(field.target, ast.Name)
+            texts[field.target.id] = str(after.value.value)
+    return texts
+
+
+def _sentence(text: str) -> str:
+    joined = " ".join(text.split())
+    return f"{joined[:1].upper()}{joined[1:]}"
+
+
+def _first_sentence(model: type[BaseModel]) -> str:
+    return inspect.cleandoc(model.__doc__ or "").split("\n\n")[0].replace("``", "`").replace("\n", " ")
+
+
+def _variable(key: str) -> str:
+    if "[]" in key or any(part.isupper() for part in key.split(".")):
+        return "-"
+    names = [code(f"{PREFIX}{key.replace('.', '__').upper()}")]
+    known = {f"slack.{name}": variable for variable, name in WELL_KNOWN.items()}
+    return " or ".join([*([code(known[key])] if key in known else []), *names])
+
+
+def _type(kind: Any, info: FieldInfo | None = None) -> str:
+    """What to write, in words."""
+    origin, parts = get_origin(kind), [one for one in get_args(kind) if one is not type(None)]
+    if hasattr(kind, "__metadata__"):
+        return _type(parts[0])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_type(part) for part in parts))
+    if origin is Literal:
+        return ", ".join(code(one) for one in parts)
+    if origin is tuple:
+        return f"list of {_plural(_type(parts[0]))}"
+    return _plain(kind, _range(info))
+
+
+def _plain(kind: Any, number_range: str) -> str:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return ", ".join(code(one.value) for one in kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return "identity" if kind.__name__.endswith("Identity") else "mapping"
+    names = {
+        str: "text",
+        int: f"number{number_range}",
+        bool: "true or false",
+        timedelta: "duration",
+        SecretStr: "secret",
+    }
+    return names.get(kind) or ("path" if issubclass(kind, Path) else "mapping")
+
+
+def _plural(kind: str) -> str:
+    return {"text": "texts", "mapping": "mappings"}.get(kind, kind)
+
+
+def _range(info: FieldInfo | None) -> str:
+    limits = {type(one).__name__: one for one in (info.metadata if info else ())}
+    least = getattr(limits.get("Ge"), "ge", None)
+    most = getattr(limits.get("Le"), "le", None)
+    return f", {least} to {most}" if least is not None and most is not None else ""
+
+
+def _default(info: FieldInfo, name: str) -> str:
+    if name == "database":
+        return "`~/.local/state/eks-upgrade-bot/eks-upgrade-bot.db`"
+    if info.default is PydanticUndefined:
+        return "required" if info.default_factory is None else "-"
+    return _shown(info.default)
+
+
+def _shown(value: Any) -> str:
+    if value is None or value in ((), {}):
+        return "-"
+    if isinstance(value, BaseModel):
+        kind = getattr(value, "kind", None)
+        return code(kind) if kind else "see below"
+    if isinstance(value, timedelta):
+        return code(_duration(value))
+    return code(str(value).lower() if isinstance(value, bool) else value)
+
+
+def _duration(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for letter, size in (("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}s"

@@ -1,0 +1,144 @@
+"""Buttons. Each carries its run, digest and gate; what no longer applies answers clearly and changes nothing."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any
+
+from slack_bolt import App
+
+from handlers import commands
+from handlers.conversation import Caller, Conversation
+from handlers.errors import Ack, Respond, ack_then_answer, commit_then_ack_button, open_dialog, say
+from handlers.ids import Action, RunRef, decode_request
+from handlers.parse import RUN_WORDS, Word
+from handlers.views.buttons import waivable
+from handlers.views.dialogs import (
+    render_abort_dialog,
+    render_approve_dialog,
+    render_reject_dialog,
+    render_request_dialog,
+    render_waive_dialog,
+)
+from handlers.views.kit import Message
+from handlers.views.report import render_handed_over
+from upgrade.errors import ChecklistOpen, NotNow
+from upgrade.verbs import must_be_approvable
+
+_WRITING = (
+    Action.PAUSE,
+    Action.RESUME,
+    Action.RETRY,
+    Action.RECHECK,
+    Action.CONFIRM,
+    Action.START,
+)
+_ASKING = (Action.ABORT, Action.REJECT, Action.WAIVE, Action.DIALOG)
+
+
+def register(app: App, talk: Conversation) -> None:
+    for action in _WRITING:
+        app.action(_id(action))(partial(_write, talk))
+    for action in _ASKING:
+        app.action(_id(action))(partial(_ask, talk))
+    app.action(_id(Action.APPROVE))(partial(_approve, talk))
+    app.action(_id(Action.PLAN))(partial(_plan, talk))
+    app.action(_id(Action.REPORT))(partial(_report, talk))
+
+
+def _id(action: Action) -> re.Pattern[str]:
+    """The id with or without the key that tells alike buttons apart."""
+    return re.compile(rf"{re.escape(action)}(:.*)?")
+
+
+def _pressed(body: dict[str, Any]) -> tuple[Action, str]:
+    """Which button, and what it carries."""
+    pressed = body["actions"][0]
+    return Action(str(pressed["action_id"]).partition(":")[0]), str(pressed.get("value", ""))
+
+
+def _write(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
+    action, value = _pressed(body)
+    commit_then_ack_button(partial(_commit, talk, action, Caller.of_action(body), value), ack, respond, talk)
+
+
+def _commit(talk: Conversation, action: Action, caller: Caller, value: str) -> Message | None:
+    """One row for the button. The run message shows what came of it, so there is no answer but for a start."""
+    service, actor, origin = talk.service, caller.user, caller.origin
+    if action is Action.START:
+        return commands.start(talk, caller, decode_request(value), again=False)
+    ref = RunRef.decode(value)
+    if action is Action.APPROVE:
+        service.approve(ref.run, gate=ref.gate, digest=ref.digest, actor=actor, origin=origin)
+    elif action is Action.CONFIRM:
+        service.confirm(ref.run, ref.step, actor=actor, origin=origin)
+    else:
+        commands.steer(talk, caller, next(word for word in RUN_WORDS if word == action.verb), ref.run)
+    return None
+
+
+def _approve(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
+    """One row, as for other buttons; while the check list is open, the dialog that has it ticked."""
+    if _list_is_open(talk, _pressed(body)[1]):
+        _ask(talk, ack, body, client, respond)
+    else:
+        _write(talk, ack, body, respond)
+
+
+def _list_is_open(talk: Conversation, value: str) -> bool:
+    """Whatever else is wrong with that button is said by the one who writes."""
+    try:
+        ref = RunRef.decode(value)
+        must_be_approvable(talk.service.run(ref.run), ref.gate, ref.digest, ())
+    except Exception as error:
+        return isinstance(error, ChecklistOpen)
+    return False
+
+
+def _ask(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
+    ack_then_answer(partial(_open, talk, body, client), ack, respond, talk)
+
+
+def _open(talk: Conversation, body: dict[str, Any], client: Any) -> None:
+    action, value = _pressed(body)
+    caller = Caller.of_action(body)
+    open_dialog(client, caller.trigger, _dialog(talk, action, caller, value))
+
+
+def _dialog(talk: Conversation, action: Action, caller: Caller, value: str) -> dict[str, Any]:
+    if action is Action.DIALOG:
+        return render_request_dialog(talk.service.clusters(), channel=caller.channel or talk.channel or "")
+    ref = RunRef.decode(value)
+    run = talk.service.run(ref.run)
+    if action is Action.APPROVE:
+        return render_approve_dialog(run, ref)
+    if action is Action.ABORT:
+        return render_abort_dialog(run, talk.service.what_abort_leaves(run.id))
+    if action is Action.REJECT:
+        return render_reject_dialog(run, ref)
+    return render_waive_dialog(run, waivable(run), ref)
+
+
+def _plan(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
+    caller = Caller.of_action(body)
+
+    def work() -> None:
+        commands.examine(talk, caller, Word.PLAN, decode_request(_pressed(body)[1]), partial(say, respond))
+
+    ack_then_answer(work, ack, respond, talk)
+
+
+def _report(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
+    """Send the report that a run stands on to whoever asks."""
+    caller = Caller.of_action(body)
+
+    def work() -> Message:
+        run = talk.service.run(RunRef.decode(_pressed(body)[1]).run)
+        talk.permit(caller.user, "status", [run.cluster])
+        if run.report is None:
+            raise NotNow(f"Run {run.id} has no report yet.", "Look at its message again in a minute.")
+        file = commands.report_file(run.report)
+        return render_handed_over(run.report, file.name, sent=talk.post.hand_over(caller.user, file))
+
+    ack_then_answer(work, ack, respond, talk)

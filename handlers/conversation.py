@@ -1,0 +1,145 @@
+"""What every listener needs: the service, the way to say something, and who is asking."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from handlers.views.kit import Message
+from upgrade.eks import ClusterId
+from upgrade.errors import NotAllowed
+from upgrade.ports import Access, Refused, Verb
+from upgrade.service import UpgradeService
+
+
+@dataclass(frozen=True)
+class File:
+    """Something to keep. Args: name: with its ending; title: what people read above it."""
+
+    name: str
+    title: str
+    content: str
+
+
+class Post(Protocol):
+    """What the conversation asks of the delivery to Slack."""
+
+    def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> None:
+        """Show a message to one person. Tries once and never raises: an ephemeral answer may get lost."""
+        ...
+
+    def hand_over(self, user: str, file: File) -> bool:
+        """Send a file to one person as a direct message. Tries once and never raises; says whether it went."""
+        ...
+
+    def thread_link(self, run_id: str) -> str | None:
+        """The address of a run's thread, once its message exists."""
+        ...
+
+    def run_at(self, channel: str, thread: str) -> str | None:
+        """The unfinished run whose thread that is."""
+        ...
+
+
+class Origins:
+    """The newest requests to start and their answers: the store knows the origins of decisions only."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._answers: OrderedDict[str, Future[Message]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def once(self, origin: str, work: Callable[[], Message], *, again: bool) -> Message | None:
+        """Do the work of a request, also when it is delivered twice.
+
+        Args:
+            again: whether the second delivery is answered as the first was, which it waits for, or not at all.
+
+        Raises what the work raises.
+        """
+        with self._lock:
+            answer, known = self._answers.get(origin, Future()), origin in self._answers
+            self._answers[origin] = answer
+            if len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        if not known:
+            try:
+                answer.set_result(work())
+            except BaseException as error:
+                answer.set_exception(error)
+        elif not again:
+            return None
+        return answer.result()
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Handed to every listener.
+
+    Args:
+        access: who may look; who may act is asked by the engine after the commit, before it counts.
+        command: the slash command, which is a setting.
+        channel: where runs are shown that were asked for outside of a channel (App Home); None when there is none.
+        later: does in another thread what follows an ack, so that no ack waits for it. What it is given never raises.
+    """
+
+    service: UpgradeService
+    post: Post
+    access: Access
+    command: str = "/eks-upgrade"
+    channel: str | None = None
+    starts: Origins = field(default_factory=Origins)
+    later: Callable[[Callable[[], object]], object] = lambda work: work()
+
+    def permit(self, user: str, verb: Verb, clusters: Iterable[ClusterId]) -> None:
+        """For listeners that only read, after their ack: it may look up user groups. Raises NotAllowed."""
+        for cluster in clusters:
+            answer = self.access.allows(user, verb, cluster)
+            if isinstance(answer, Refused):
+                raise NotAllowed(answer.reason, f"See {self.command} help.")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, and where.
+
+    Args:
+        user: the Slack user id; who they are is looked up later, when it counts.
+        channel: where the answer goes; empty in App Home.
+        origin: names this very request: the same one delivered twice changes nothing.
+    """
+
+    user: str
+    channel: str
+    origin: str
+    trigger: str = ""
+
+    @classmethod
+    def of_command(cls, body: Mapping[str, Any]) -> Caller:
+        trigger = str(body.get("trigger_id", ""))
+        return cls(str(body["user_id"]), str(body.get("channel_id", "")), f"command:{trigger}", trigger)
+
+    @classmethod
+    def of_action(cls, body: Mapping[str, Any]) -> Caller:
+        action = body["actions"][0]
+        user = str(body["user"]["id"])
+        channel = str((body.get("channel") or {}).get("id", ""))
+        origin = f"action:{action.get('action_ts', '')}:{user}:{action['action_id']}"
+        return cls(user, channel, origin, str(body.get("trigger_id", "")))
+
+    @classmethod
+    def of_view(cls, body: Mapping[str, Any], channel: str = "") -> Caller:
+        return cls(str(body["user"]["id"]), channel, f"view:{body['view']['id']}", str(body.get("trigger_id", "")))
+
+    @classmethod
+    def of_event(cls, body: Mapping[str, Any]) -> Caller:
+        event = body["event"]
+        channel = str(event.get("channel", ""))
+        return cls(str(event["user"]), channel, f"event:{body.get('event_id', '')}")
+
+
+Work = Callable[[], Message | None]

@@ -1,0 +1,101 @@
+"""Errors as people read them, and the two ways a listener ends: committed and then acknowledged, or the reverse."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from handlers.conversation import Conversation, Work
+from handlers.views import kit
+from handlers.views.kit import Message
+from handlers.views.limits import Block
+from handlers.views.progress import Mark
+from handlers.views.text import code, esc, link
+from upgrade.errors import NotNow, RunInProgress, UpgradeError
+
+log = logging.getLogger(__name__)
+Ack = Callable[..., Any]
+Respond = Callable[..., Any]
+
+
+def explain(error: Exception, talk: Conversation | None = None) -> Message:
+    """What was wrong, what is allowed and the next move; for an error nobody foresaw, a reference into the log."""
+    if not isinstance(error, UpgradeError):
+        reference = secrets.token_hex(4)
+        log.error("listener failed", exc_info=error, extra={"reference": reference})
+        return _alert(
+            "Something went wrong on my side; nothing was changed by this request.", f"Reference {code(reference)}."
+        )
+    hint = esc(error.hint)
+    if isinstance(error, RunInProgress) and talk is not None:
+        thread = talk.post.thread_link(error.run_id)
+        hint = f"{hint} {link(thread, 'Go to its thread')}" if thread else f"{hint} Run {code(error.run_id)}."
+    return _alert(esc(error.message), hint.strip())
+
+
+def _alert(text: str, hint: str) -> Message:
+    lines = [f"{Mark.WARNING} {text}", *([hint] if hint else [])]
+    return Message("\n".join(lines), [kit.section(*lines)])
+
+
+def commit_then_ack(work: Work, ack: Ack, talk: Conversation) -> None:
+    """For a command that writes: one row, then the ack as the last statement, which carries the answer or the error."""
+    answer = attempt(work, talk)
+    if answer is None:
+        ack()
+    else:
+        ack(**answer.as_arguments(), response_type="ephemeral")
+
+
+def commit_then_ack_button(work: Work, ack: Ack, respond: Respond, talk: Conversation) -> None:
+    """For a button that writes: an ack shows nothing there, so an answer goes to the response URL after it."""
+    answer = attempt(work, talk)
+    ack()
+    if answer is not None:
+        talk.later(partial(say, respond, answer))
+
+
+def ack_then_answer(work: Work, ack: Ack, respond: Respond, talk: Conversation) -> None:
+    """For a listener that only reads."""
+    ack()
+    talk.later(partial(_answer, work, respond, talk))
+
+
+def _answer(work: Work, respond: Respond, talk: Conversation) -> None:
+    answer = attempt(work, talk)
+    if answer is not None:
+        say(respond, answer)
+
+
+def attempt(work: Work, talk: Conversation) -> Message | None:
+    """Do the work; whatever it raises becomes a message. Never raises: an exception just after an ack cancels it."""
+    try:
+        return work()
+    except Exception as error:
+        return explain(error, talk)
+
+
+def open_dialog(client: Any, trigger: str, view: Block) -> None:
+    """Show a dialog. Raises NotNow when Slack waits no longer for it."""
+    try:
+        client.views_open(trigger_id=trigger, view=view)
+    except SlackApiError as error:
+        why = str(error.response.get("error"))
+        if why == "expired_trigger_id":
+            raise NotNow("Slack did not wait long enough for the dialog.", "Press the button once more.") from None
+        # A click that was delivered twice: the dialog is open.
+        if why != "exchanged_trigger_id":
+            raise
+
+
+def say(respond: Respond, message: Message) -> None:
+    """Answer at the response URL. Never raises: an ephemeral answer may get lost, the ack may not."""
+    try:
+        respond(**message.as_arguments(), response_type="ephemeral", replace_original=False)
+    except Exception as error:
+        log.warning("answer was lost", exc_info=error)

@@ -1,0 +1,133 @@
+"""Every id that goes to Slack and comes back: actions, dialogs, and what a button carries."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from upgrade.eks import ClusterId
+from upgrade.errors import UpgradeError
+from upgrade.findings import Finding
+from upgrade.plan import NodePolicy, PlanRequest, Scope
+from upgrade.versions import KubernetesVersion
+
+LONGEST_VALUE: Final = 2000
+_RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+_DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+_NAME = re.compile(r"[0-9A-Za-z@./_:+-]{0,400}")
+_CLUSTER = re.compile(r"([0-9]{12})/([a-z0-9-]{1,40})/([0-9A-Za-z][0-9A-Za-z_-]{0,99})")
+
+
+class ValueUnreadable(UpgradeError):
+    """A button or a dialog carried something that this bot did not write."""
+
+    def __init__(self) -> None:
+        super().__init__("I cannot read what that button carries.", "It may be of another version: look at status.")
+
+
+class Action(StrEnum):
+    """Action ids. Behind ``run.`` stands the service verb."""
+
+    APPROVE = "run.approve"
+    REJECT = "run.reject"
+    PAUSE = "run.pause"
+    RESUME = "run.resume"
+    RETRY = "run.retry"
+    ABORT = "run.abort"
+    RECHECK = "run.recheck"
+    WAIVE = "run.waive"
+    CONFIRM = "run.confirm"
+    PLAN = "request.plan"
+    START = "request.start"
+    DIALOG = "request.dialog"
+    REPORT = "report.send"
+
+    @property
+    def verb(self) -> str:
+        return self.value.partition(".")[2]
+
+
+class Dialog(StrEnum):
+    """Callback ids of modals."""
+
+    REQUEST = "dialog.request"
+    APPROVE = "dialog.approve"
+    ABORT = "dialog.abort"
+    REJECT = "dialog.reject"
+    WAIVE = "dialog.waive"
+
+
+class Input(StrEnum):
+    """Block ids of the inputs in modals; the element's action id is the same word.
+
+    Where one question takes several blocks, a key behind a colon tells them apart: ``ticks``, ``ticks:1``.
+    """
+
+    VERB = "verb"
+    CLUSTER = "cluster"
+    TARGET = "target"
+    SCOPE = "scope"
+    NODES = "nodes"
+    REASON = "reason"
+    FINDING = "finding"
+    UNTIL = "until"
+    TICKS = "ticks"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """What a button of a run carries: the decision is for this run, this digest and this gate only.
+
+    Args:
+        gate: the gate that was open when the button was drawn.
+        step: the step that a Confirm button is about.
+    """
+
+    run: str
+    digest: str = ""
+    gate: str = ""
+    step: str = ""
+
+    def encode(self) -> str:
+        return "|".join((self.run, self.digest, self.gate, self.step))
+
+    @classmethod
+    def decode(cls, value: str) -> RunRef:
+        """Raises ValueUnreadable."""
+        parts = value.split("|") if len(value) <= LONGEST_VALUE else []
+        if len(parts) != 4:
+            raise ValueUnreadable
+        run, digest, gate, step = parts
+        if not (_RUN.fullmatch(run) and _DIGEST.fullmatch(digest) and _NAME.fullmatch(gate) and _NAME.fullmatch(step)):
+            raise ValueUnreadable
+        return cls(run, digest, gate, step)
+
+
+def encode_request(request: PlanRequest) -> str:
+    target, policy = request.target or "", request.node_policy or ""
+    return f"{request.cluster}|{target}|{request.scope}|{policy}"
+
+
+def decode_request(value: str) -> PlanRequest:
+    """Raises ValueUnreadable."""
+    parts = value.split("|") if len(value) <= LONGEST_VALUE else []
+    found = _CLUSTER.fullmatch(parts[0]) if len(parts) == 4 else None
+    if found is None:
+        raise ValueUnreadable
+    try:
+        return PlanRequest(
+            cluster=ClusterId(account=found[1], region=found[2], name=found[3]),
+            target=KubernetesVersion.parse(parts[1]) if parts[1] else None,
+            scope=Scope(parts[2]),
+            node_policy=NodePolicy(parts[3]) if parts[3] else None,
+        )
+    except ValueError:
+        raise ValueUnreadable from None
+
+
+def finding_key(finding: Finding) -> str:
+    """A short name for a finding: an option's value holds 150 characters, a subject may be longer."""
+    return hashlib.sha256(f"{finding.code}\0{finding.subject}".encode()).hexdigest()[:16]

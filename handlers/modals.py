@@ -1,0 +1,186 @@
+"""What people filled in: validated purely, answered under the field that is wrong, committed before the ack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+from slack_bolt import App
+
+from handlers import commands
+from handlers.conversation import Caller, Conversation
+from handlers.errors import Ack, attempt, explain
+from handlers.ids import Dialog, Input, RunRef, ValueUnreadable, finding_key
+from handlers.parse import ClusterCommand, Word
+from handlers.views.dialogs import render_refusal_dialog
+from handlers.views.kit import Message
+from upgrade.errors import NotNow, UpgradeError
+from upgrade.plan import NodePolicy, Scope
+from upgrade.versions import KubernetesVersion
+
+Fields = Mapping[Input, str]
+After = Callable[[], None]
+Submit = Callable[[Conversation, Caller, str, Fields], After | None]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A dialog, what submitting it does, and the field under which an error is shown."""
+
+    dialog: Dialog
+    submit: Submit
+    field: Input | None = None
+
+
+class FieldWrong(UpgradeError):
+    """What stands in a field cannot be used. Args: field: which one."""
+
+    def __init__(self, field: Input, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.field = field
+
+
+def register(app: App, talk: Conversation) -> None:
+    forms = (
+        _Form(Dialog.REQUEST, _request, Input.CLUSTER),
+        _Form(Dialog.APPROVE, _approve, Input.TICKS),
+        _Form(Dialog.ABORT, _abort),
+        _Form(Dialog.REJECT, _reject, Input.REASON),
+        _Form(Dialog.WAIVE, _waive, Input.FINDING),
+    )
+    for form in forms:
+        app.view(form.dialog.value)(partial(_listen, talk, form))
+
+
+def _listen(talk: Conversation, form: _Form, ack: Ack, body: dict[str, Any]) -> None:
+    """Commit, then ack: with nothing (the dialog closes), or with the error where the person is looking.
+
+    What only reads is done after the ack.
+    """
+    view = body["view"]
+    fields = fields_of(view)
+    after: After | None = None
+    try:
+        after = form.submit(talk, Caller.of_view(body), str(view.get("private_metadata") or ""), fields)
+        answer: dict[str, Any] = {}
+    except Exception as error:
+        message = explain(error, talk)
+        where = error.field if isinstance(error, FieldWrong) else form.field
+        if where is not None and where in fields and isinstance(error, UpgradeError):
+            answer = {"response_action": "errors", "errors": {where.value: str(error)}}
+        else:
+            title = str(view["title"]["text"])
+            answer = {"response_action": "update", "view": render_refusal_dialog(form.dialog, title, message.text)}
+    ack(**answer)
+    if after is not None:
+        talk.later(after)
+
+
+def fields_of(view: Mapping[str, Any]) -> dict[Input, str]:
+    """What stands in each field, trimmed; an empty field is an empty text, ticked boxes have spaces between them."""
+    values: Mapping[str, Any] = view.get("state", {}).get("values", {})
+    fields = {}
+    for name in Input:
+        # One question may take several blocks.
+        blocks = [block for block_id, block in values.items() if block_id.partition(":")[0] == name.value]
+        if blocks:
+            fields[name] = " ".join(_answer_of(block.get(name.value, {})) for block in blocks).strip()
+    return fields
+
+
+def _answer_of(element: Mapping[str, Any]) -> str:
+    chosen = element.get("selected_options") or [element.get("selected_option") or {}]
+    typed = element.get("value") or element.get("selected_date")
+    return str(typed or " ".join(str(one.get("value") or "") for one in chosen)).strip()
+
+
+def _request(talk: Conversation, caller: Caller, channel: str, fields: Fields) -> After | None:
+    wanted = command_of(fields)
+    # Submitted once more after a correction, the same dialog is another request.
+    here = Caller(caller.user, channel, f"{caller.origin}:{caller.trigger}", caller.trigger)
+    if wanted.word is Word.START:
+        commands.write(talk, here, wanted)
+        return None
+    request = commands.request_of(talk, wanted)
+
+    def tell(message: Message) -> None:
+        talk.post.whisper(channel, caller.user, message)
+
+    def after() -> None:
+        answer = attempt(partial(commands.examine, talk, here, wanted.word, request, tell), talk)
+        if answer is not None:
+            tell(answer)
+
+    return after
+
+
+def command_of(fields: Fields) -> ClusterCommand:
+    """The command that the form stands for. Raises FieldWrong."""
+    words = {Word.CHECK.value: Word.CHECK, Word.PLAN.value: Word.PLAN, Word.START.value: Word.START}
+    word = words.get(fields.get(Input.VERB, ""))
+    cluster = fields.get(Input.CLUSTER, "")
+    if word is None:
+        raise FieldWrong(Input.VERB, "Choose what to do.")
+    if not cluster:
+        raise FieldWrong(Input.CLUSTER, "Choose a cluster.")
+    target = fields.get(Input.TARGET, "")
+    try:
+        version = KubernetesVersion.parse(target) if target else None
+    except ValueError:
+        raise FieldWrong(Input.TARGET, "That is not a Kubernetes version.", "Write it like 1.36.") from None
+    try:
+        scope = Scope(fields.get(Input.SCOPE) or Scope.ALL)
+        policy = NodePolicy(fields[Input.NODES]) if fields.get(Input.NODES) else None
+    except ValueError:
+        raise ValueUnreadable from None
+    if word is Word.START:
+        return ClusterCommand(Word.START, cluster, version, scope, policy)
+    return ClusterCommand(Word.CHECK if word is Word.CHECK else Word.PLAN, cluster, version, scope, policy)
+
+
+def _approve(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    ref = RunRef.decode(metadata)
+    ticked = fields.get(Input.TICKS, "").split()
+    talk.service.approve(
+        ref.run, gate=ref.gate, digest=ref.digest, actor=caller.user, origin=caller.origin, ticked=ticked
+    )
+
+
+def _abort(talk: Conversation, caller: Caller, metadata: str, _fields: Fields) -> None:
+    talk.service.abort(RunRef.decode(metadata).run, actor=caller.user, origin=caller.origin)
+
+
+def _reject(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    ref = RunRef.decode(metadata)
+    reason = fields.get(Input.REASON, "")
+    talk.service.reject(
+        ref.run, gate=ref.gate, digest=ref.digest, actor=caller.user, reason=reason, origin=caller.origin
+    )
+
+
+def _waive(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    ref = RunRef.decode(metadata)
+    reason = fields.get(Input.REASON, "")
+    if not reason:
+        raise FieldWrong(Input.REASON, "A waiver needs a reason.")
+    try:
+        until = date.fromisoformat(fields[Input.UNTIL]) if fields.get(Input.UNTIL) else None
+    except ValueError:
+        raise FieldWrong(Input.UNTIL, "That is not a day.", "Write it like 2026-12-31.") from None
+    report = talk.service.run(ref.run).report
+    wanted = fields.get(Input.FINDING, "")
+    found = [finding for finding in (report.findings if report else ()) if finding_key(finding) == wanted]
+    if not found:
+        raise NotNow("That finding is not there any more.", "Close this and look at the run's message.")
+    talk.service.waive(
+        ref.run,
+        code=found[0].code,
+        subject=found[0].subject,
+        reason=reason,
+        until=until,
+        actor=caller.user,
+        origin=caller.origin,
+    )

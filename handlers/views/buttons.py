@@ -1,0 +1,126 @@
+"""Which buttons a run has now: those that apply, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from handlers.ids import Action, RunRef
+from handlers.views import kit
+from handlers.views.limits import Block
+from handlers.views.progress import Minutes
+from upgrade.checklist import unticked
+from upgrade.errors import UpgradeError
+from upgrade.estimate import total_minutes
+from upgrade.findings import Finding, without_waived
+from upgrade.plan import ConfirmStep
+from upgrade.run import RunStatus, StepStatus, UpgradeRun
+from upgrade.verbs import (
+    must_be_going,
+    must_be_recheckable,
+    must_be_resumable,
+    must_be_waivable,
+    must_have_failed,
+    must_not_be_paused,
+)
+
+_LABELS = {Action.ABORT: "Abort…", Action.REJECT: "Reject…", Action.WAIVE: "Waive…"}
+
+
+def applicable(run: UpgradeRun) -> tuple[Action, ...]:
+    """The actions that the service would take now and that people need, in the order of their buttons."""
+    if not _takes(must_be_going, run):
+        return ()
+    actions: list[Action] = []
+    if run.status is RunStatus.AWAITING_APPROVAL:
+        actions += [Action.APPROVE, Action.REJECT]
+    stopped = run.status is RunStatus.BLOCKED or run.blocked_phase is not None
+    if stopped and _takes(must_be_recheckable, run):
+        actions.append(Action.RECHECK)
+    if waivable(run):
+        actions.append(Action.WAIVE)
+    if waiting_confirmations(run):
+        actions.append(Action.CONFIRM)
+    if _takes(must_have_failed, run):
+        actions.append(Action.RETRY)
+    elif not stopped and _takes(must_be_resumable, run):
+        actions.append(Action.RESUME)
+    elif run.status in (RunStatus.RUNNING, RunStatus.SCHEDULED) and _takes(must_not_be_paused, run):
+        actions.append(Action.PAUSE)
+    return (*actions, Action.ABORT)
+
+
+def _takes(must: Callable[[UpgradeRun], None], run: UpgradeRun) -> bool:
+    try:
+        must(run)
+    except UpgradeError:
+        return False
+    return True
+
+
+def waivable(run: UpgradeRun) -> tuple[Finding, ...]:
+    """Findings in the way that the service would let somebody waive now."""
+    left = without_waived(run.report.blockers, run.waivers) if run.report else ()
+
+    def takes(finding: Finding) -> bool:
+        return _takes(lambda one: must_be_waivable(one, finding.code, finding.subject, "asked"), run)
+
+    return tuple(finding for finding in left if finding.waivable and takes(finding))
+
+
+def waiting_confirmations(run: UpgradeRun) -> tuple[ConfirmStep, ...]:
+    """Steps that wait for a person's word now."""
+    steps = [step for _, step in run.plan.steps()] if run.plan else []
+    return tuple(
+        step
+        for step in steps
+        if isinstance(step, ConfirmStep)
+        and run.step(step.id).status is StepStatus.FOLLOWING
+        and run.step(step.id).confirmed_by is None
+    )
+
+
+def run_buttons(run: UpgradeRun) -> list[Block]:
+    buttons: list[Block] = []
+    for action in applicable(run):
+        if action is Action.CONFIRM:
+            buttons += [_confirm_button(run, step, str(n)) for n, step in enumerate(waiting_confirmations(run)[:10])]
+        else:
+            buttons.append(_button(run, action))
+    return kit.actions(buttons)
+
+
+def report_button(run: UpgradeRun) -> Block | None:
+    """*Full report*, when the run stands at what the checks say; a plan fills its phone screen without it."""
+    stands = run.status is RunStatus.BLOCKED or (run.blocked_phase is not None and not run.status.finished)
+    return kit.button("Full report", Action.REPORT, _ref(run)) if run.report is not None and stands else None
+
+
+def _ref(run: UpgradeRun, step: str = "") -> str:
+    return RunRef(run.id, run.plan.digest if run.plan else "", run.waiting_for or "", step).encode()
+
+
+def _button(run: UpgradeRun, action: Action) -> Block:
+    if action is Action.APPROVE and (left := unticked(run, run.waiting_for)):
+        return kit.button(f"Approve: tick {len(left)}…", action, _ref(run), style="primary")
+    if action is Action.APPROVE:
+        sure = kit.confirm("Approve this plan?", approval_text(run), "Approve")
+        return kit.button("Approve", action, _ref(run), style="primary", confirm=sure)
+    label = _LABELS.get(action, action.verb.capitalize())
+    return kit.button(label, action, _ref(run), style="danger" if action is Action.ABORT else None)
+
+
+def _confirm_button(run: UpgradeRun, step: ConfirmStep, key: str) -> Block:
+    sure = kit.confirm("Is it done?", step.summary or step.subject, "It is done")
+    return kit.button(f"Confirm {step.subject}", Action.CONFIRM, _ref(run, step.id), confirm=sure, key=key)
+
+
+def approval_text(run: UpgradeRun) -> str:
+    """What an approval sets going, as plain text."""
+    plan = run.plan
+    if plan is None:
+        return f"Approve {run.cluster.name}."
+    lasts = Minutes(*total_minutes(plan))
+    what = f"{plan.cluster.name} {plan.from_version} to {plan.to_version}, about {lasts}."
+    phase = next((phase.title for phase in plan.phases if phase.gate and phase.gate == run.waiting_for), "")
+    gate = f" Phase: {phase}." if phase else ""
+    return f"{what}{gate} EKS cannot cancel what is under way."

@@ -1,0 +1,43 @@
+"""The clusters that the bot looks after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from handlers.views import kit
+from handlers.views.kit import Message
+from handlers.views.progress import Mark
+from handlers.views.text import code, count, duration, esc
+from upgrade.eks import ClusterId
+from upgrade.run import VersionSeen
+from upgrade.service import ConfiguredCluster
+
+#: The version that a cluster is known to have; None when no run has looked at it.
+SeenOf = Callable[[ClusterId], VersionSeen | None]
+
+
+def render_clusters(clusters: Sequence[ConfiguredCluster], seen_of: SeenOf = lambda _: None) -> Message:
+    if not clusters:
+        return Message("No cluster is configured.", [kit.section("No cluster is configured.")])
+    title = count(len(clusters), "cluster")
+    return Message(
+        title, [kit.section(f"*{title}*"), kit.section(*(cluster_line(one, seen_of(one.id)) for one in clusters))]
+    )
+
+
+def cluster_line(cluster: ConfiguredCluster, seen: VersionSeen | None = None) -> str:
+    parts = [f"*{esc(cluster.id.name)}*"]
+    if seen is not None:
+        parts.append(f"{code(seen.version)} ({duration(seen.age)} ago)")
+    parts.append(code(f"{cluster.id.account}/{cluster.id.region}"))
+    if cluster.environment:
+        parts.append(esc(cluster.environment))
+    if cluster.owner:
+        parts.append(esc(cluster.owner))
+    parts.append(esc(cluster.time_zone))
+    line = " · ".join(parts)
+    return (
+        f"{line}\n      {Mark.LOOKING} check and plan only: {esc(cluster.check_only_reason)}"
+        if cluster.check_only
+        else line
+    )

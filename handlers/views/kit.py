@@ -1,0 +1,173 @@
+"""Block Kit pieces, each within Slack's limits whatever is put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from handlers.ids import Action, Dialog, Input
+from handlers.views import limits
+from handlers.views.limits import Block
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is shown: ``text`` (mrkdwn) is for notifications and screen readers, ``blocks`` for everybody else."""
+
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Arguments for chat.* and response URLs; parsing is off, so only our own mentions are alive."""
+        return {"text": limits.fit(self.text, limits.TEXT), "blocks": limits.fit_blocks(self.blocks)}
+
+
+def mrkdwn(text: str, most: int = limits.SECTION) -> Block:
+    # verbatim: Slack must not turn bare words of others (#channel, @name, addresses) into links and mentions.
+    return {"type": "mrkdwn", "text": limits.fit(text, most) or "-", "verbatim": True}
+
+
+def plain(text: str, most: int) -> Block:
+    return {"type": "plain_text", "text": limits.fit_plain(text, most), "emoji": False}
+
+
+def header(text: str) -> Block:
+    return {"type": "header", "text": plain(text, limits.HEADER)}
+
+
+def section(*lines: str, button: Block | None = None) -> Block:
+    block: Block = {"type": "section", "text": mrkdwn(limits.fit_lines(lines))}
+    if button is not None:
+        block["accessory"] = button
+    return block
+
+
+def context(*texts: str) -> Block:
+    return {"type": "context", "elements": [mrkdwn(text, limits.CONTEXT) for text in texts[: limits.CONTEXT_ELEMENTS]]}
+
+
+def divider() -> Block:
+    return {"type": "divider"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
+    """A table of raw text: nothing in it is markup. Slack takes one table a message."""
+    lines = [tuple(head), *rows][: limits.TABLE_ROWS]
+    cell = limits.TABLE_CELL
+    return {
+        "type": "table",
+        "rows": [[{"type": "raw_text", "text": limits.fit_plain(text, cell)} for text in line] for line in lines],
+    }
+
+
+def button(
+    label: str,
+    action: Action,
+    value: str,
+    *,
+    style: Literal["primary", "danger"] | None = None,
+    confirm: Block | None = None,
+    key: str = "",
+) -> Block:
+    """``key`` tells buttons of one action apart in a block, where Slack wants unique ids: ``run.confirm:2``."""
+    block: Block = {
+        "type": "button",
+        "text": plain(label, limits.BUTTON),
+        "action_id": f"{action}:{key}" if key else action.value,
+        "value": value,
+    }
+    if style:
+        block["style"] = style
+    if confirm:
+        block["confirm"] = confirm
+    return block
+
+
+def confirm(title: str, text: str, yes: str, no: str = "Back") -> Block:
+    return {
+        "title": plain(title, limits.CONFIRM_TITLE),
+        "text": plain(text, limits.CONFIRM_TEXT),
+        "confirm": plain(yes, limits.CONFIRM_BUTTON),
+        "deny": plain(no, limits.CONFIRM_BUTTON),
+    }
+
+
+def actions(buttons: Sequence[Block]) -> list[Block]:
+    """A row of buttons, or nothing: Slack refuses an empty row."""
+    return [{"type": "actions", "elements": list(buttons[: limits.ACTIONS])}] if buttons else []
+
+
+def option(label: str, value: str) -> Block:
+    return {"text": plain(label, limits.OPTION), "value": value[: limits.OPTION_VALUE]}
+
+
+def select(
+    name: Input, label: str, options: Sequence[Block], *, initial: Block | None = None, optional: bool = False
+) -> Block:
+    element: Block = {
+        "type": "static_select",
+        "action_id": name.value,
+        "options": list(options[: limits.OPTIONS]),
+    }
+    if initial is not None:
+        element["initial_option"] = initial
+    return _input(name, label, element, optional)
+
+
+def checkboxes(name: Input, label: str, options: Sequence[Block]) -> list[Block]:
+    """Boxes that are all to be ticked; as many groups as Slack needs for them."""
+    most = limits.CHECKBOXES
+    groups = [options[start : start + most] for start in range(0, len(options), most)]
+    elements: list[Block] = [
+        {"type": "checkboxes", "action_id": name.value, "options": list(group)} for group in groups
+    ]
+    return [
+        _input(name, f"… {label}" if number else label, element, optional=False, key=str(number or ""))
+        for number, element in enumerate(elements)
+    ]
+
+
+def text_input(
+    name: Input, label: str, *, hint: str = "", placeholder: str = "", optional: bool = False, multiline: bool = False
+) -> Block:
+    element: Block = {"type": "plain_text_input", "action_id": name.value, "multiline": multiline}
+    element["max_length"] = limits.TYPED
+    if placeholder:
+        element["placeholder"] = plain(placeholder, 150)
+    block = _input(name, label, element, optional)
+    if hint:
+        block["hint"] = plain(hint, 500)
+    return block
+
+
+def date_input(name: Input, label: str, *, hint: str = "", optional: bool = False) -> Block:
+    block = _input(name, label, {"type": "datepicker", "action_id": name.value}, optional)
+    if hint:
+        block["hint"] = plain(hint, 500)
+    return block
+
+
+def _input(name: Input, label: str, element: Block, optional: bool, key: str = "") -> Block:
+    return {
+        "type": "input",
+        "block_id": f"{name.value}:{key}" if key else name.value,
+        "label": plain(label, 150),
+        "element": element,
+        "optional": optional,
+    }
+
+
+def modal(dialog: Dialog, title: str, blocks: Sequence[Block], *, submit: str = "", metadata: str = "") -> Block:
+    """Without ``submit`` it only tells something."""
+    view: Block = {
+        "type": "modal",
+        "callback_id": dialog.value,
+        "title": plain(title, limits.MODAL_TITLE),
+        "close": plain("Back", limits.MODAL_TITLE),
+        "private_metadata": metadata,
+        "blocks": limits.fit_blocks(blocks, limits.BLOCKS_VIEW),
+    }
+    if submit:
+        view["submit"] = plain(submit, limits.MODAL_TITLE)
+    return view

@@ -1,0 +1,125 @@
+"""A plan on one phone screen: exact versions, order, minutes, what people do, what cannot be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from handlers.ids import Action, encode_request
+from handlers.views import kit
+from handlers.views.checklist import checklist_blocks
+from handlers.views.kit import Message
+from handlers.views.limits import Block
+from handlers.views.progress import Mark, Minutes
+from handlers.views.text import code, count, esc, person, until
+from upgrade.estimate import phase_minutes, total_minutes
+from upgrade.findings import Report
+from upgrade.plan import (
+    AddonStep,
+    ConfirmStep,
+    ControlPlaneStep,
+    NodegroupStep,
+    Phase,
+    PlanRequest,
+    Step,
+    UpgradePlan,
+)
+from upgrade.versions import KubernetesVersion
+
+
+def render_plan(
+    plan: UpgradePlan, report: Report, request: PlanRequest, offers: Sequence[KubernetesVersion], *, startable: bool
+) -> Message:
+    """The answer to ``plan``. ``offers``: versions that EKS offers above the present one; ``startable``: show Start."""
+    title = f"{plan.cluster.name}: plan {plan.from_version} → {plan.to_version}"
+    blocks = [kit.header(title), *plan_blocks(plan, checklist_blocks(plan))]
+    if report.blockers:
+        codes = ", ".join(code(finding.code) for finding in report.blockers)
+        blocks.append(kit.section(f"{Mark.BLOCKED} {count(len(report.blockers), 'finding')} in the way: {codes}"))
+    return Message(esc(title), [*blocks, *kit.actions(_buttons(plan, request, offers, startable=startable))])
+
+
+def plan_blocks(plan: UpgradePlan, checklist: Sequence[Block]) -> list[Block]:
+    """Order with versions and minutes, then what people do, accept and look after, then what cannot be undone."""
+    told = [phase for phase in plan.phases if phase.kind != "verify"]
+    lines = [f"{number}. {phase_line(plan, phase)}" for number, phase in enumerate(told, 1)]
+    blocks = [kit.section(*lines)]
+    manual = [step for _, step in plan.steps() if isinstance(step, ConfirmStep)]
+    if manual:
+        todo = [f"{Mark.WAITING} {esc(step.summary or step.subject)}" for step in manual]
+        blocks.append(kit.section("*By hand, each confirmed with a button*", *todo))
+    if plan.waivers:
+        waived = [
+            f"{Mark.WARNING} {code(one.code)} {esc(one.subject)} by {person(one.by)}{until(one.until)}: "
+            f"{esc(one.reason)}"
+            for one in plan.waivers
+        ]
+        blocks.append(kit.section("*Waived*", *waived))
+    blocks += checklist
+    if plan.notes:
+        blocks.append(kit.context(*(esc(note) for note in plan.notes)))
+    return [*blocks, kit.context(_summary(plan)), kit.context(*undo_lines(plan))]
+
+
+def phase_line(plan: UpgradePlan, phase: Phase) -> str:
+    estimate = Minutes(*phase_minutes(phase, plan.minutes))
+    minutes = f" · {estimate}" if estimate.high else ""
+    gate = f" · {Mark.WAITING} own approval" if phase.gate else ""
+    return f"{_what(phase)}{minutes}{gate}"
+
+
+def _what(phase: Phase) -> str:
+    """A phase in one line, with the exact versions of its steps."""
+    title = f"*{esc(phase.title)}*"
+    details = [detail for detail in map(_detail, phase.steps) if detail]
+    return f"{title}: {', '.join(details)}" if details else title
+
+
+def _detail(step: Step) -> str:
+    if isinstance(step, AddonStep):
+        return f"{esc(step.name)} {code(step.version)}"
+    if isinstance(step, NodegroupStep):
+        return _group(step)
+    if isinstance(step, ConfirmStep):
+        return f"{Mark.WAITING} {esc(step.subject)}"
+    if isinstance(step, ControlPlaneStep) and step.if_groups_must_match:
+        return f"node groups {', '.join(esc(group.name) for group in step.if_groups_must_match)} first if EKS asks"
+    return ""
+
+
+def _group(step: NodegroupStep) -> str:
+    forced = " forced" if step.force else ""
+    return f"{esc(step.name)} {code(step.release_version or step.version)}{forced}"
+
+
+def _summary(plan: UpgradePlan) -> str:
+    steps = sum(1 for _ in plan.steps())
+    whose = "" if plan.requester_counts else ", not the requester's"
+    return (
+        f"{count(steps, 'step')}, each verified · about {Minutes(*total_minutes(plan))} · nodes: {plan.node_policy} · "
+        f"{count(plan.approvals, 'approval')}{whose} · plan {code(plan.digest[:8])}"
+    )
+
+
+def undo_lines(plan: UpgradePlan) -> list[str]:
+    """What cannot be taken back (C-30, C-33, C-38)."""
+    lines = ["EKS cannot cancel an update under way: Abort stops before the next step."]
+    moves = [step.version for _, step in plan.steps() if isinstance(step, ControlPlaneStep)]
+    if moves:
+        lines.append(
+            f"Way back: the control plane to {moves[-1].previous} only, within 7 days, nodes and add-ons first."
+        )
+    return lines
+
+
+def _buttons(
+    plan: UpgradePlan, request: PlanRequest, offers: Sequence[KubernetesVersion], *, startable: bool
+) -> list[Block]:
+    pinned = request.model_copy(update={"target": plan.to_version})
+    buttons = []
+    if startable:
+        buttons.append(kit.button("Start this", Action.START, encode_request(pinned), style="primary"))
+    for version in offers:
+        if version != plan.to_version:
+            other = encode_request(request.model_copy(update={"target": version}))
+            buttons.append(kit.button(f"Plan to {version}", Action.PLAN, other, key=str(version)))
+    return buttons

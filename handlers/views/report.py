@@ -1,0 +1,182 @@
+"""A readiness report: the verdict, what is in the way, what could not be seen and what would cure it, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from handlers.ids import Action, encode_request
+from handlers.views import kit
+from handlers.views.kit import Message
+from handlers.views.limits import Block
+from handlers.views.progress import Mark
+from handlers.views.text import code, count, esc, link, utc
+from upgrade.findings import Finding, Readiness, Report, Severity
+from upgrade.plan import PlanRequest
+from upgrade.reports.outline import Cure, Group, Outline, outline
+from upgrade.reports.sources import address
+from upgrade.reports.words import clean
+
+MOST_FINDINGS = 20
+_BLOCKERS = 5
+_CURES = 5
+_WARNINGS = 3
+_OBJECTS = 5
+_NAME = 120
+_LINE = 250
+#: With these there is no plan to ask for: the version is not offered, or not above the present one.
+_NO_PLAN = ("VER001", "VER002")
+_MARKS = {Readiness.READY: Mark.DONE, Readiness.BLOCKED: Mark.BLOCKED, Readiness.UNKNOWN: Mark.UNKNOWN}
+
+
+def render_report(report: Report, request: PlanRequest, *, file: str | None = None) -> Message:
+    """The answer to ``check``: what fits on a screen. ``file``: the name of the one with all of it, if it was sent."""
+    told = outline(report)
+    title = f"{report.cluster.name}: {report.from_version} → {report.target}"
+    verdict = f"{_MARKS[told.readiness]} {told.headline}"
+    pinned = encode_request(request.model_copy(update={"target": report.target}))
+    within_reach = not any(finding.code in _NO_PLAN for finding in report.blockers)
+    buttons = kit.actions([kit.button(f"Plan to {report.target}", Action.PLAN, pinned)]) if within_reach else []
+    blocks = [
+        kit.header(title),
+        kit.section(f"*{verdict}*"),
+        *_blockers(told.blockers),
+        *_cures(told.cures),
+        *_warnings(told.warnings),
+        kit.context(*_rest(told, report, file)),
+        *buttons,
+    ]
+    return Message(f"{esc(title)}: {verdict}", blocks)
+
+
+def _blockers(groups: Sequence[Group]) -> Iterator[Block]:
+    for group in groups[:_BLOCKERS]:
+        yield kit.section(*_group_lines(group))
+    if rest := groups[_BLOCKERS:]:
+        yield kit.context(f"… and in the way too: {', '.join(map(_counted, rest))}")
+
+
+def _group_lines(group: Group) -> Iterator[str]:
+    """Findings of one check: which objects, what, what to do, where to read on."""
+    first = group.first.finding
+    if len(group.listed) == 1:
+        yield from _finding_lines(first)
+    else:
+        names = [esc(clean(one.finding.subject, _NAME)) for one in group.listed[:_OBJECTS]]
+        more = f" and {len(group.listed) - _OBJECTS} more" if len(group.listed) > _OBJECTS else ""
+        owners = list(dict.fromkeys(esc(one.owner) for one in group.listed if one.owner))
+        whose = f" · owner {', '.join(owners[:_OBJECTS])}" if owners else ""
+        yield f"{finding_mark(first)} {code(first.code)} *{len(group.listed)} objects*{_stops(first)}{whose}"
+        yield f"{', '.join(names)}{more}"
+        yield f"For example: {esc(clean(first.summary))}"
+        yield from (f"→ {esc(clean(remedy))}" for remedy in group.remedies[:2])
+    yield from _link_lines(group.first.source)
+
+
+def _link_lines(source: str) -> list[str]:
+    page = address(source)
+    return [] if page is None else [link(page, source)]
+
+
+def _cures(cures: Sequence[Cure]) -> Iterator[Block]:
+    """One line for each thing that would let more be seen."""
+    if not cures:
+        return
+    lines = ["*Could not be seen*"]
+    for cure in cures[:_CURES]:
+        codes = list(dict.fromkeys(code(one.finding.code) for one in cure.listed))
+        more = f" and {len(codes) - _OBJECTS} more" if len(codes) > _OBJECTS else ""
+        what = f"Allow {code(cure.permission)}" if cure.permission else esc(clean(cure.reason, _LINE))
+        weight = " *in the way*" if cure.counts else ""
+        lines.append(f"{Mark.UNKNOWN}{weight} {what}: for {', '.join(codes[:_OBJECTS])}{more}")
+        lines += [f"→ {esc(clean(remedy))}" for remedy in cure.remedies[:1]]
+    if len(cures) > _CURES:
+        lines.append(f"… and {len(cures) - _CURES} more")
+    yield kit.section(*lines)
+
+
+def _warnings(groups: Sequence[Group]) -> Iterator[Block]:
+    if not groups:
+        return
+    number = sum(len(group.listed) for group in groups)
+    lines = [f"*{count(number, 'warning')}*"]
+    for group in groups[:_WARNINGS]:
+        first = group.first.finding
+        said = f"{esc(clean(first.subject, _NAME))}: {esc(clean(first.summary, _LINE))}"
+        more = f" (and {len(group.listed) - 1} more)" if len(group.listed) > 1 else ""
+        lines.append(f"{Mark.WARNING} {code(first.code)} {said}{more}")
+    if rest := groups[_WARNINGS:]:
+        lines.append(f"… and {', '.join(map(_counted, rest))}")
+    yield kit.section(*lines)
+
+
+def _counted(group: Group) -> str:
+    return code(group.code) if len(group.listed) == 1 else f"{code(group.code)} {len(group.listed)} times"
+
+
+def _rest(told: Outline, report: Report, file: str | None) -> Iterator[str]:
+    notes = sum(len(group.listed) for group in told.notes)
+    noted = f" · {count(notes, 'note')}" if notes else ""
+    yield f"{told.coverage}{noted} · seen {utc(report.taken_at)}"
+    yield _all_of_it(report, file)
+    if told.blockers or told.cures or told.warnings:
+        yield f"{code('explain CODE')} says what a check looks at, why, and how to fix it."
+
+
+def _all_of_it(report: Report, file: str | None) -> str:
+    shell = f"eks-upgrade-bot check {report.cluster.name} --to {report.target} --format html"
+    return f"All of it: {code(file)}, in your messages with me." if file else f"All of it: {code(shell)}"
+
+
+def render_handed_over(report: Report, file: str, *, sent: bool) -> Message:
+    """The answer to *Full report*."""
+    line = _all_of_it(report, file if sent else None)
+    lines = [line] if sent else [f"{Mark.WARNING} The file could not be sent.", line]
+    return Message("\n".join(lines), [kit.section(*lines)])
+
+
+def finding_blocks(findings: Sequence[Finding], report: Report | None = None) -> list[Block]:
+    """One section a finding, the gravest first; the rest is counted, never dropped in silence.
+
+    ``report``: where they come from, for what its checks name as their sources.
+    """
+    sources = {one.code: result.source for result in (report.results if report else ()) for one in result.findings}
+    ordered = sorted(findings, key=_weight)
+    blocks = [
+        kit.section(*_finding_lines(one), *_link_lines(sources.get(one.code, ""))) for one in ordered[:MOST_FINDINGS]
+    ]
+    if len(ordered) > MOST_FINDINGS:
+        codes = sorted({finding.code for finding in ordered[MOST_FINDINGS:]})
+        blocks.append(kit.context(f"… and {len(ordered) - MOST_FINDINGS} more: {', '.join(map(code, codes))}"))
+    return blocks
+
+
+def _weight(finding: Finding) -> int:
+    if finding.blocks:
+        return 0
+    if finding.unknown:
+        return 1
+    return 2 if finding.severity is Severity.WARNS else 3
+
+
+def finding_mark(finding: Finding) -> Mark:
+    if finding.unknown:
+        return Mark.UNKNOWN
+    return Mark.BLOCKED if finding.blocks else Mark.WARNING
+
+
+def _stops(finding: Finding) -> str:
+    return "" if "all" in finding.stops or not finding.blocks else f" · stops {', '.join(finding.stops)}"
+
+
+def _finding_lines(finding: Finding) -> list[str]:
+    evidence: Mapping[str, str] = finding.evidence
+    owner = f" · owner {esc(evidence['owner'])}" if evidence.get("owner") else ""
+    lines = [
+        f"{finding_mark(finding)} {code(finding.code)} *{esc(clean(finding.subject, _NAME))}*{_stops(finding)}{owner}",
+        esc(clean(finding.summary)),
+    ]
+    if finding.remedy:
+        lines.append(f"→ {esc(clean(finding.remedy))}")
+    if finding.permission:
+        lines.append(f"→ missing permission: {code(finding.permission)}")
+    return lines

@@ -1,0 +1,134 @@
+"""The run message: where the run stands, and the buttons that apply now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from handlers.views import kit
+from handlers.views.buttons import report_button, run_buttons
+from handlers.views.checklist import progress_blocks
+from handlers.views.kit import Message
+from handlers.views.limits import Block
+from handlers.views.plan import phase_line, plan_blocks
+from handlers.views.progress import Mark, PhaseProgress, blockers_of, progress_of, status_line, versions
+from handlers.views.report import finding_blocks
+from handlers.views.text import code, count, duration, esc, person
+from upgrade.events import EventKind, UpgradeEvent
+from upgrade.findings import Finding, Severity
+from upgrade.run import RunStatus, UpgradeRun
+
+#: Findings that stop nothing, as the run message shows them; `check` shows all.
+_NOTED: Final = 5
+#: Approvers who are named.
+_PEOPLE: Final = 10
+_ACTED = {
+    EventKind.APPROVAL_GIVEN: "approved by",
+    EventKind.RUN_REJECTED: "rejected by",
+    EventKind.PAUSE_REQUESTED: "paused by",
+    EventKind.RUN_RESUMED: "resumed by",
+    EventKind.RETRY_REQUESTED: "retried by",
+    EventKind.RECHECK_REQUESTED: "rechecked by",
+    EventKind.ABORT_REQUESTED: "aborted by",
+    EventKind.WAIVER_GIVEN: "waived by",
+    EventKind.STEP_CONFIRMED: "confirmed by",
+}
+
+
+def render_run(
+    run: UpgradeRun, events: Sequence[UpgradeEvent], *, problem: str = "", approvers: Sequence[str] = ()
+) -> Message:
+    """The message with the buttons. Decisions name who took them last, in the order they were taken.
+
+    Args:
+        problem: what keeps the story from being told in Slack.
+        approvers: users and user groups who may approve, as configured.
+    """
+    title = f"{run.cluster.name}: Kubernetes {versions(run)}"
+    line = status_line(run)
+    top = [f"*{line}*", *_who_approves(run, approvers)]
+    said = kit.section(*top, button=report_button(run))
+    blocks = [kit.header(title), said, *_body(run), kit.context(_people(run, events))]
+    if problem:
+        blocks.append(kit.context(f"{Mark.WARNING} {esc(problem)}"))
+    return Message(f"{esc(title)}: {line}", [*blocks, *run_buttons(run)])
+
+
+def _who_approves(run: UpgradeRun, approvers: Sequence[str]) -> list[str]:
+    if run.status is not RunStatus.AWAITING_APPROVAL or not approvers:
+        return []
+    own = "" if run.plan is None or run.plan.requester_counts else "; not whoever asked for it"
+    more = f" and {len(approvers) - _PEOPLE} more" if len(approvers) > _PEOPLE else ""
+    return [f"Approvers: {', '.join(map(person, approvers[:_PEOPLE]))}{more}{own}"]
+
+
+def _body(run: UpgradeRun) -> list[Block]:
+    if run.status is RunStatus.BLOCKED and run.report is not None:
+        now, later = blockers_of(run)
+        more = [kit.section("*These would stop a later phase*"), *finding_blocks(later, run.report)] if later else []
+        return [*finding_blocks(now, run.report), *more]
+    if run.plan is None:
+        return []
+    if run.started_at is None and not run.status.finished:
+        noted = [finding for finding in run.report.findings if not finding.blocks] if run.report else []
+        return [*plan_blocks(run.plan, progress_blocks(run)), *_noted(noted)]
+    return [kit.section(*phase_lines(run)), *finding_blocks(_standing_at(run), run.report)]
+
+
+def _standing_at(run: UpgradeRun) -> list[Finding]:
+    """The findings that a run under way stands at, for what to do about them."""
+    if run.blocked_phase is None or run.report is None or run.status.finished:
+        return []
+    return list(blockers_of(run).now)
+
+
+def _noted(findings: Sequence[Finding]) -> list[Block]:
+    """What an approver should have read, though it stops nothing: warnings by name, the rest by number."""
+    if not findings:
+        return []
+    warnings = [one for one in findings if one.severity is Severity.WARNS]
+    lines = [f"{Mark.WARNING} {code(one.code)} {esc(one.subject)}: {esc(one.summary)}" for one in warnings[:_NOTED]]
+    rest = len(findings) - len(lines)
+    more = (
+        [f"… and {count(rest, 'more note')}: see `check`" if lines else f"{count(rest, 'note')}: see `check`"]
+        if rest
+        else []
+    )
+    return [kit.context("\n".join(["Noted, nothing in the way:", *lines, *more]))]
+
+
+def phase_lines(run: UpgradeRun) -> list[str]:
+    """A line a phase: its mark, what it does, how far it is and how long it took."""
+    if run.plan is None:
+        return []
+    return [line for phase in run.plan.phases for line in _phase_lines(run, progress_of(run, phase))]
+
+
+def _phase_lines(run: UpgradeRun, progress: PhaseProgress) -> list[str]:
+    plan = run.plan
+    if plan is None:
+        return []
+    if progress.phase.kind == "verify" and progress.mark in (Mark.PENDING, Mark.DONE):
+        return []
+    if progress.mark is Mark.PENDING:
+        over = run.status.finished  # what will not be done any more takes no time
+        line = f"*{esc(progress.phase.title)}*" if over else phase_line(plan, progress.phase)
+        return [f"{progress.mark} {line}"]
+    took = _took(progress)
+    counts = f" · {progress.done}/{progress.total}" if progress.total > 1 and progress.mark is not Mark.DONE else ""
+    head = f"{progress.mark} *{esc(progress.phase.title)}*{counts}{took}"
+    return [head, *(f"      {line}" for line in progress.detail.splitlines())]
+
+
+def _took(progress: PhaseProgress) -> str:
+    if progress.started_at is None or progress.finished_at is None or progress.phase.kind == "announce":
+        return ""
+    took: timedelta = progress.finished_at - progress.started_at
+    return f" · {duration(took)}"
+
+
+def _people(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> str:
+    acted = [f"{_ACTED[event.kind]} {person(event.actor)}" for event in events if event.kind in _ACTED and event.actor]
+    said = list(dict.fromkeys(reversed(acted)))[5::-1]
+    return " · ".join([f"requested by {person(run.requester)}", *said, f"run {code(run.id)}"])

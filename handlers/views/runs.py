@@ -1,0 +1,70 @@
+"""Runs in a line each: status, history, and the short answers to what a person asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from handlers.parse import RunWord, Word
+from handlers.views import kit
+from handlers.views.kit import Message
+from handlers.views.progress import Mark, status_line, versions
+from handlers.views.text import code, count, esc, link, local_time, person
+from upgrade.eks import ClusterId
+from upgrade.plan import PlanRequest
+from upgrade.run import UpgradeRun
+
+LinkOf = Callable[[str], str | None]
+
+_STEERED = {
+    Word.PAUSE: "Nothing more is started; what is under way finishes.",
+    Word.RESUME: "It goes on, if that is for you to say: the thread tells.",
+    Word.RETRY: "The failed step is tried again, if that is for you to say: the thread tells.",
+    Word.RECHECK: "I look at the cluster again, if that is for you to say: the thread tells.",
+    Word.ABORT: "It stops for good, if that is for you to say: the thread tells. What is under way finishes.",
+}
+
+
+def render_status(runs: Sequence[UpgradeRun], link_of: LinkOf) -> Message:
+    if not runs:
+        return _line("Nothing is under way.")
+    title = f"{count(len(runs), 'run')} under way"
+    return Message(title, [kit.section(*(run_line(run, link_of) for run in runs))])
+
+
+def run_line(run: UpgradeRun, link_of: LinkOf) -> str:
+    return f"*{esc(run.cluster.name)}* {versions(run)} · {status_line(run)} · {_where(run.id, link_of(run.id))}"
+
+
+def render_history(runs: Sequence[UpgradeRun], cluster: ClusterId | None, link_of: LinkOf) -> Message:
+    of = f" of {esc(cluster.name)}" if cluster else ""
+    if not runs:
+        return _line(f"No run{of} yet.")
+    lines = []
+    for run in runs:
+        when = local_time(run.created_at)
+        lines.append(f"{when} · {run_line(run, link_of)} · asked for by {person(run.requester)}")
+    return Message(f"History{of}", [kit.section(f"*History{of}*"), kit.section(*lines)])
+
+
+def render_started(run: UpgradeRun, thread: str | None) -> Message:
+    where = link(thread, "Its thread") if thread else "Its message appears in a moment"
+    return _line(f"{Mark.LOOKING} {esc(run.cluster.name)}: checking first. {where} (run {code(run.id)}).")
+
+
+def render_steered(run: UpgradeRun, word: RunWord, thread: str | None) -> Message:
+    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: noted. {_STEERED[word]} {_where(run.id, thread)}")
+
+
+def render_looking(request: PlanRequest) -> Message:
+    return _line(
+        f"{Mark.LOOKING} Looking at {esc(request.cluster.name)}. The answer comes here in a minute or two; "
+        "should I be restarted before, ask again."
+    )
+
+
+def _where(run_id: str, thread: str | None) -> str:
+    return f"{link(thread, 'thread')} ({code(run_id)})" if thread else code(run_id)
+
+
+def _line(text: str) -> Message:
+    return Message(text, [kit.section(text)])

@@ -1,0 +1,93 @@
+"""The render boundary: whatever comes from outside passes `esc` (or `code`) on its way into mrkdwn."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+
+from upgrade.reports import words
+
+_GROUP = re.compile(r"S[A-Z0-9]{2,20}")
+# The controls of the Unicode bidirectional algorithm; letters that are written from the right stay.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+
+#: As in a report.
+count = words.count
+utc = words.utc
+
+
+def esc(value: object) -> str:
+    """Text from outside as mrkdwn: no mention, link or channel in it comes alive, and nothing turns the line around."""
+    shown = _TURNING.sub("\N{REPLACEMENT CHARACTER}", str(value))
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(value: object) -> str:
+    """A name in code type. mrkdwn has no escape for a backtick, so one inside becomes an apostrophe."""
+    text = " ".join(str(value).replace("`", "'").split())
+    return f"`{esc(text)}`" if text else "-"
+
+
+def person(actor: str | None) -> str:
+    """A Slack user or user group as a mention, anybody else (``cli:ada``) as text."""
+    if actor is None:
+        return "the bot"
+    if _GROUP.fullmatch(actor):
+        return f"<!subteam^{actor}>"
+    return f"<@{actor}>" if _USER.fullmatch(actor) else esc(actor)
+
+
+def contact(owner: str) -> str:
+    """The owner of a cluster as configured: the id of a Slack user or user group as a mention, else the words."""
+    return person(owner) if callable_owner(owner) else esc(owner)
+
+
+def callable_owner(owner: str | None) -> bool:
+    """Whether it is the id of somebody in Slack rather than a name: ids have a digit, the team SHOP has none."""
+    known = owner is not None and (_GROUP.fullmatch(owner) or _USER.fullmatch(owner))
+    return bool(known) and any(letter.isdigit() for letter in owner or "")
+
+
+def link(url: str, label: str) -> str:
+    """A link of our own making; nothing is linked when the address is not https or http."""
+    if not re.fullmatch(r"https?://[^\s<>|]+", url):
+        return esc(label)
+    return f"<{url}|{esc(label)}>"
+
+
+def local_time(at: datetime) -> str:
+    """An instant in each reader's own time zone; UTC where Slack cannot."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{utc(at)}>"
+
+
+def until(day: date | None) -> str:
+    """The last day of something, behind it; nothing when it has none."""
+    return f" until {day}" if day else ""
+
+
+def duration(length: timedelta) -> str:
+    """``45 s``, ``12 min``, ``1 h 05 min``, ``3 d 4 h``."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def about(low: float, high: float) -> str:
+    """An estimate in minutes: ``8-15 min``, ``1 h 10 min - 2 h``; from an hour on in full five minutes, outwards."""
+    if high >= 60:
+        low, high = (low // 5) * 5, -(-high // 5) * 5
+    short, long = duration(timedelta(minutes=low)), duration(timedelta(minutes=high))
+    if short == long:
+        return short
+    if high < 60:
+        return f"{round(low)}-{round(high)} min"
+    return f"{short} - {long}"

@@ -1,0 +1,320 @@
+"""The thread of a run: one entry an event, in order. Progress is in the run message, so it makes no entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from handlers.views import kit
+from handlers.views.checklist import item_titles
+from handlers.views.final import render_final
+from handlers.views.kit import Message
+from handlers.views.limits import fit
+from handlers.views.progress import Mark, gate_title, in_words, title_of
+from handlers.views.text import callable_owner, code, count, duration, esc, local_time, person
+from upgrade.events import EventKind, UpgradeEvent
+from upgrade.plan import ConfirmStep, Scope
+from upgrade.run import RunStatus, UpgradeRun
+
+#: What the service itself said, as small print.
+_RAW: Final = 400
+_ENDINGS: Final = frozenset({EventKind.RUN_SUCCEEDED, EventKind.RUN_FAILED, EventKind.RUN_ABORTED})
+_CALLS_FOR: Final = frozenset(
+    {EventKind.STEP_FAILED, EventKind.STEP_BLOCKED, EventKind.RUN_BLOCKED, EventKind.RUN_PAUSED}
+)
+_CAUSES: Final = frozenset({EventKind.STEP_FAILED, EventKind.PAUSE_REQUESTED})
+_CALLS_APPROVERS: Final = frozenset({EventKind.PLAN_READY, EventKind.GATE_OPENED})
+
+
+def render_entry(
+    event: UpgradeEvent,
+    run: UpgradeRun,
+    events: Sequence[UpgradeEvent] = (),
+    *,
+    approvers: Sequence[str] = (),
+    owner: str | None = None,
+) -> Message | None:
+    """The entry of an event; None for an event that the thread does not tell by itself.
+
+    Args:
+        events: all of the run, for the record that its last entry is.
+        approvers: users and user groups who are called when an approval is wanted.
+        owner: of the cluster, as configured; called when the run stands still, if it is a Slack user or user group.
+    """
+    told = _Told(event, run)
+    if _said_already(event, events):
+        return None
+    half_way = event.kind is EventKind.RUN_REJECTED and run.started_at is not None
+    if event.kind in _ENDINGS or half_way:
+        return render_final(run, events, event.data)
+    say = _SAY.get(event.kind)
+    line = say if say is None or isinstance(say, str) else say(told)
+    if not line:
+        return None
+    # An edited message notifies nobody, so what needs a person calls those who can do something about it.
+    if event.kind in _CALLS_FOR:
+        line = f"{line}\n{_called(run, owner)}"
+    if event.kind in _CALLS_APPROVERS and approvers and run.status is RunStatus.AWAITING_APPROVAL:
+        line = f"{line}\n{' '.join(map(person, approvers[:10]))}"
+    blocks = [kit.section(*line.split("\n"))]
+    if event.kind is EventKind.STEP_FAILED and told.text("code"):
+        blocks.append(kit.context(fit(f"{code(told.text('code'))} {esc(told.text('message'))}", _RAW)))
+    return Message(line, blocks)
+
+
+def _called(run: UpgradeRun, owner: str | None) -> str:
+    """Whoever asked for the run; once it is under way also those who approved it, and the cluster's owner."""
+    people = [run.requester]
+    if run.started_at is not None:
+        people += [approval.by for approval in run.approvals]
+        people += [owner] if owner and callable_owner(owner) else []
+    return " ".join(map(person, list(dict.fromkeys(people))[:10]))
+
+
+def _said_already(event: UpgradeEvent, events: Sequence[UpgradeEvent]) -> bool:
+    """What another entry tells: an announcement, a pause right after its cause, a second look that found nothing."""
+    if event.kind is EventKind.PHASE_STARTED:
+        return str(event.data.get("phase", "")).startswith(("announce", "verify"))
+    if event.kind is EventKind.STEP_FINISHED:
+        return event.step_id == "announce"
+    if event.kind is EventKind.RUN_PAUSED:
+        return any(one.kind in _CAUSES and one.at == event.at for one in events)
+    # What is in the way is told by the entry that says so, and a plan that cannot begin is not called ready.
+    blocked = any(one.kind is EventKind.RUN_BLOCKED and one.at == event.at for one in events)
+    if blocked and event.kind in (EventKind.CHECKS_FINISHED, EventKind.PLAN_READY):
+        return True
+    looks = [one for one in events if one.kind is EventKind.CHECKS_FINISHED and one.seq < event.seq]
+    return event.kind is EventKind.CHECKS_FINISHED and bool(looks) and not event.data.get("blockers")
+
+
+@dataclass(frozen=True)
+class _Told:
+    """An event as people hear of it: every part is mrkdwn, but for ``text`` and ``items``, which are raw."""
+
+    event: UpgradeEvent
+    run: UpgradeRun
+
+    @property
+    def who(self) -> str:
+        return person(self.event.actor)
+
+    @property
+    def step(self) -> str:
+        return title_of(self.run.plan, self.event.step_id)
+
+    @property
+    def gate(self) -> str:
+        return gate_title(self.run, self.text("gate"))
+
+    @property
+    def because(self) -> str:
+        reason = self.text("reason")
+        return f": {esc(reason)}" if reason else ""
+
+    @property
+    def took(self) -> str:
+        seconds = self.event.data.get("seconds")
+        return f" · {duration(timedelta(seconds=float(seconds)))}" if isinstance(seconds, int | float) else ""
+
+    def text(self, key: str) -> str:
+        return ", ".join(self.items(key))
+
+    def items(self, key: str) -> list[str]:
+        value = self.event.data.get(key)
+        if value is None:
+            return []
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [str(item) for item in value]
+        return [str(value)]
+
+    def short(self, key: str) -> str:
+        return code(self.text(key)[:8])
+
+    def when(self, key: str) -> str:
+        try:
+            return local_time(datetime.fromisoformat(self.text(key)))
+        except ValueError:
+            return esc(self.text(key)) or "it opens again"
+
+    def steps(self, key: str) -> str:
+        """Steps as titles; those under way with the id of their update, as EKS shows it."""
+        value = self.event.data.get(key)
+        named = []
+        for item in value if isinstance(value, Sequence) and not isinstance(value, str) else ():
+            step_id = item.get("step_id") if isinstance(item, Mapping) else item
+            update_id = item.get("update_id") if isinstance(item, Mapping) else None
+            update = f" (update {code(update_id)})" if update_id else ""
+            named.append(f"{title_of(self.run.plan, str(step_id))}{update}")
+        return ", ".join(named)
+
+    def bullets(self, key: str) -> list[str]:
+        return [f"• {in_words(self.run.plan, item)}" for item in self.items(key)]
+
+
+def _requested(told: _Told) -> str:
+    request = told.run.request
+    goal = f"to {code(request.target)}" if request.target else "to the next minor"
+    scope = "" if request.scope is Scope.ALL else f", only {request.scope}"
+    return f"{told.who} asked for {esc(request.cluster.name)} {goal}{scope}. Looking at the cluster first."
+
+
+_NOTED: Final = {"waived": "waived", "warnings": "to note", "unknowns": "unknown"}
+
+
+def _checked(told: _Told) -> str:
+    if told.text("phase"):
+        return ""  # the look before a phase: told by what it stops, if anything
+    blockers = told.text("blockers")
+    clear = blockers in ("", "0")
+    mark, found = (Mark.DONE, "nothing") if clear else (Mark.BLOCKED, esc(blockers))
+    rest = [f"{esc(told.text(key))} {word}" for key, word in _NOTED.items() if told.text(key) not in ("", "0")]
+    return f"{mark} Checked: {', '.join([f'{found} in the way', *rest])}"
+
+
+def _ready(told: _Told) -> str:
+    line = f"Plan {told.short('digest')} is ready."
+    if told.run.status is not RunStatus.AWAITING_APPROVAL or told.run.expires_at is None:
+        return line
+    return f"{line} Approve or reject it with the buttons above until {local_time(told.run.expires_at)}."
+
+
+def _approved(told: _Told) -> str:
+    given, needed = told.text("given"), told.text("needed")
+    counted = f" ({esc(given)} of {esc(needed)})" if needed not in ("", "1") else ""
+    ticked = item_titles(told.run.plan, told.items("ticked"))
+    return f"{Mark.DONE} {told.who} approved {told.gate}{counted}" + (
+        f"\n{told.who} ticked: {ticked}" if ticked else ""
+    )
+
+
+def _rejected(told: _Told) -> str:
+    if told.text("gate") == "start":
+        return f"{Mark.BLOCKED} Not started{told.because}\n{person(told.run.requester)}"
+    return f"{Mark.STOPPED} {told.who} rejected {told.gate}{told.because}"
+
+
+def _begun(told: _Told) -> str:
+    """Only what a person has to do is told when it begins: everything else shows by itself that it is under way."""
+    try:
+        step = told.run.plan.find(told.event.step_id or "") if told.run.plan else None
+    except KeyError:
+        step = None
+    if not isinstance(step, ConfirmStep):
+        return ""
+    todo = f"\n→ {esc(step.summary)}" if step.summary else ""
+    return f"{Mark.WAITING} *{told.step}*{todo}\nPress Confirm above when it is done. {person(told.run.requester)}"
+
+
+def _failed(told: _Told) -> str:
+    lines = [f"{Mark.FAILED} *{told.step}* failed"]
+    if told.text("meaning"):
+        lines.append(in_words(told.run.plan, told.text("meaning")))
+    else:
+        lines.append(in_words(told.run.plan, told.text("message")))
+    if told.text("action"):
+        lines.append(f"→ {esc(told.text('action'))}")
+    return "\n".join([*lines, "Retry or Abort with the buttons above."])
+
+
+def _stuck(told: _Told) -> str:
+    return "\n".join([f"{Mark.BLOCKED} *{told.step}* cannot go on", *told.bullets("reasons")])
+
+
+def _not_now(told: _Told) -> str:
+    codes = list(dict.fromkeys(told.items("codes")))
+    if not codes:
+        return "\n".join([f"{Mark.BLOCKED} Not now", *told.bullets("reasons")])
+    found = sum(reason.partition(" ")[0] in codes for reason in told.items("reasons")) or len(codes)
+    named = ", ".join(map(code, codes))
+    waived = f", {len(told.run.waivers)} waived" if told.run.waivers else ""
+    way = f"{count(found, 'finding')} in the way ({named}){waived}"
+    return f"{Mark.BLOCKED} Not now: {way}. The message above says what to do."
+
+
+def _pausing(told: _Told) -> str:
+    after = f" {told.steps('under_way')} will finish." if told.items("under_way") else ""
+    return f"{Mark.PAUSED} {told.who} asked for a pause: nothing more is started.{after}"
+
+
+def _aborting(told: _Told) -> str:
+    after = f" EKS cannot cancel {told.steps('under_way')}: it will still finish." if told.items("under_way") else ""
+    return f"{Mark.STOPPED} {told.who} aborts the run.{after}"
+
+
+def _restarted(told: _Told) -> str:
+    going = told.steps("following")
+    return f"🔁 Restarted, following {going}." if going else "🔁 Restarted; nothing was under way."
+
+
+def _slow(told: _Told) -> str:
+    spent, budget = esc(told.text("minutes")), esc(told.text("budget"))
+    return f"{Mark.CLOCK} {told.step} takes longer than usual ({spent} min, usually up to {budget}). I keep watching."
+
+
+def _until(told: _Told) -> str:
+    return f" until {esc(told.text('until'))}" if told.text("until") else ""
+
+
+_SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
+    EventKind.RUN_REQUESTED: _requested,
+    EventKind.CHECKS_FINISHED: _checked,
+    EventKind.REQUEST_REFUSED: lambda told: f"{Mark.BLOCKED} {told.who} may not {esc(told.text('verb'))}{told.because}",
+    EventKind.RUN_BLOCKED: _not_now,
+    EventKind.PLAN_READY: _ready,
+    EventKind.PLAN_CHANGED: lambda told: (
+        f"{Mark.WARNING} The plan changed from {told.short('old')} to {told.short('new')}: "
+        "approvals of the old one do not count."
+    ),
+    EventKind.APPROVAL_GIVEN: _approved,
+    EventKind.APPROVAL_REFUSED: lambda told: (
+        f"{Mark.BLOCKED} The decision of {told.who} on {told.gate} does not count{told.because}"
+    ),
+    EventKind.RUN_REJECTED: _rejected,
+    EventKind.WAIVER_GIVEN: lambda told: (
+        f"{Mark.WARNING} {told.who} waived {code(told.text('code'))} {esc(told.text('subject'))}"
+        f"{_until(told)}{told.because}"
+    ),
+    EventKind.WAIVER_EXPIRED: lambda told: (
+        f"{Mark.WARNING} The waiver of {code(told.text('code'))} {esc(told.text('subject'))} was good"
+        f"{_until(told)}: the finding counts again."
+    ),
+    EventKind.RUN_SCHEDULED: lambda told: f"{Mark.CLOCK} Starts {told.when('start_at')}",
+    EventKind.RUN_STARTED: f"{Mark.RUNNING} Started",
+    EventKind.GATE_OPENED: lambda told: f"{Mark.WAITING} {told.gate} waits for an approval of its own",
+    EventKind.NOTICE_DELIVERED: "📣 Announced",
+    EventKind.PHASE_STARTED: lambda told: f"▶️ *{esc(told.text('title') or told.text('phase'))}*",
+    EventKind.UPDATE_ADOPTED: lambda told: (
+        f"🔁 {told.step}: following update {code(told.text('update_id'))}, which was already under way"
+    ),
+    EventKind.STEP_STARTED: _begun,
+    EventKind.STEP_SLOW: _slow,
+    EventKind.STEP_SKIPPED: lambda told: f"{Mark.DONE} {told.step}: nothing to do{told.because}",
+    EventKind.STEP_BLOCKED: _stuck,
+    EventKind.STEP_FAILED: _failed,
+    EventKind.STEP_FINISHED: lambda told: f"{Mark.DONE} {told.step}{told.took}",
+    EventKind.STEP_CONFIRMED: lambda told: f"{Mark.DONE} {told.who} confirmed {told.step}",
+    EventKind.BRANCH_TAKEN: lambda told: (
+        f"EKS wants the node groups to match first, as the plan foresaw: {told.steps('step_ids')}"
+    ),
+    EventKind.WARNING_RAISED: lambda told: f"{Mark.WARNING} {in_words(told.run.plan, told.text('text'))}",
+    EventKind.PAUSE_REQUESTED: _pausing,
+    EventKind.RUN_PAUSED: lambda told: "\n".join(
+        [f"{Mark.PAUSED} Paused", *told.bullets("reasons"), "Put that right, then go on with the buttons above."]
+    ),
+    EventKind.RUN_RESUMED: lambda told: f"▶️ {told.who} resumed the run",
+    EventKind.RETRY_REQUESTED: lambda told: f"🔁 {told.who} retries: attempt {esc(told.text('attempt'))}",
+    EventKind.RECHECK_REQUESTED: lambda told: f"{Mark.LOOKING} {told.who} asked to look again",
+    EventKind.ABORT_REQUESTED: _aborting,
+    EventKind.RUN_EXPIRED: f"{Mark.STOPPED} Nobody approved in time: the run is over",
+    EventKind.BOT_RESTARTED: _restarted,
+    EventKind.WINDOW_CLOSED: lambda told: (
+        f"{Mark.CLOCK} The maintenance window has closed; no new step starts until {told.when('opens_at')}"
+    ),
+    EventKind.WINDOW_OPENED: f"{Mark.CLOCK} The maintenance window is open",
+    EventKind.SLACK_UNREACHABLE: lambda told: (
+        f"{Mark.WARNING} Slack was out of reach since {told.when('since')}: no new step was started"
+    ),
+    EventKind.SLACK_REACHABLE: f"{Mark.DONE} Slack can be reached again",
+}

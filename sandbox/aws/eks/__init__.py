@@ -1,0 +1,1 @@
+"""The EKS API, answered wholly from the world."""

@@ -1,0 +1,1 @@
+"""Services around EKS that moto lacks or answers wrongly, answered from the world: quotas, logs, backups, stacks."""

@@ -1,0 +1,71 @@
+"""The configuration file that the sandbox writes for the bot: an ordinary one, as a platform team would write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.scenario import ClusterSpec, Scenario
+from sandbox.slack import UserGroup
+from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
+
+ROLE_OF_GROUP = {"operators": "operator", "approvers": "approver", "admins": "admin"}
+
+
+def bot_config(
+    scenario: Scenario, *, home: Path, usergroups: Iterable[UserGroup], announcements: str, operations: str
+) -> dict[str, Any]:
+    """What stands in the file, for the scenario's clusters, environments and people.
+
+    ``scenario.bot`` is merged into it last. Announcements are made without waiting unless the scenario says so, because
+    nobody wants to watch a clock for a quarter of an hour.
+    """
+    config: dict[str, Any] = {
+        "announcement_channel": f"#{announcements}",
+        "operations_channel": f"#{operations}",
+        "database": str(home / "eks-upgrade-bot.db"),
+        "health_file": str(home / "health"),
+        "clusters": [_cluster(spec) for spec in scenario.clusters],
+        "environments": {spec.environment: {"notice": "5m"} for spec in scenario.clusters},
+        "roles": _roles(scenario, {group.handle: group.id for group in usergroups}),
+        "cli_users": {person.name: person.id for person in scenario.people},
+    }
+    return _merged(config, scenario.bot)
+
+
+def _cluster(spec: ClusterSpec) -> dict[str, Any]:
+    def role(name: str) -> dict[str, str]:
+        return {"arn": role_arn(spec.account, name), "external_id": EXTERNAL_ID}
+
+    return {
+        "name": spec.name,
+        "region": spec.region,
+        "account": spec.account,
+        "environment": spec.environment,
+        "time_zone": spec.time_zone,
+        "owner": spec.owner,
+        "read_role": role(READ_ROLE),
+        "change_role": role(CHANGE_ROLE),
+        **({} if spec.reach == "direct" else {"reach": spec.reach}),
+    }
+
+
+def _roles(scenario: Scenario, group_ids: Mapping[str, str]) -> dict[str, Any]:
+    """By user group where Slack is simulated, else by person."""
+    roles: dict[str, Any] = {}
+    for handle, role in ROLE_OF_GROUP.items():
+        if handle in group_ids:
+            roles[role] = {"groups": [group_ids[handle]]}
+        elif people := [person.id for person in scenario.people if handle in person.groups]:
+            roles[role] = {"users": people}
+    return roles
+
+
+def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid over ``base``, mapping by mapping."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        result[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return result

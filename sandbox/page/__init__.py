@@ -1,0 +1,1 @@
+"""The page: the workspace beside a live picture of the cluster, and the switches of everything that can go wrong."""

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.config import ConfigurationWrong, Settings, is_loopback, load_settings, missing_for_serve
+from upgrade.gateways.identity import OwnIdentity, ProfileIdentity, RoleIdentity
+from upgrade.plan import NodePolicy, UpgradePolicy
+
+GOOD = """
+announcement_channel: "#maintenance-notices"
+operations_channel: C0OPS
+clusters:
+  - {name: prod-eu, region: eu-central-1, account: "111122223333", environment: prod, time_zone: Europe/Berlin,
+     owner: "@platform", read_role: "arn:aws:iam::111122223333:role/read",
+     change_role: {arn: "arn:aws:iam::111122223333:role/change", external_id: abc-123}}
+  - {name: lab, region: us-gov-west-1, account: "444455556666", read_role: {profile: lab}, change_role: own}
+environments:
+  prod: {approvals: 2, gates: [nodes], node_policy: every-hop, notice: 2h, approval_expires: 1d}
+roles:
+  operator: {groups: [S0PLATFORM]}
+  approver: {users: [U0BEN]}
+cli_users: {ben: U0BEN}
+polls: {control_plane: 20s}
+database: /data/bot.db
+slack: {command: /eks-upgrade-two}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("EKS_UPGRADE_BOT_", "SLACK_", "AWS_")):
+            monkeypatch.delenv(name)
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "bot.yaml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def lines_of(tmp_path: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigurationWrong) as wrong:
+        read(tmp_path, text)
+    return list(wrong.value.lines)
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    settings = read(tmp_path, GOOD)
+    prod, lab = settings.clusters
+    assert str(prod.id) == "111122223333/eu-central-1/prod-eu"
+    assert prod.read_role == RoleIdentity(arn="arn:aws:iam::111122223333:role/read")
+    assert prod.change_role == RoleIdentity(arn="arn:aws:iam::111122223333:role/change", external_id="abc-123")
+    assert (lab.read_role, lab.change_role) == (ProfileIdentity(name="lab"), OwnIdentity())
+    policy = settings.policy("prod")
+    assert (policy.approvals, policy.gates, policy.node_policy) == (2, ("nodes",), NodePolicy.EVERY_HOP)
+    assert (policy.notice, policy.approval_expires) == (timedelta(hours=2), timedelta(days=1))
+    assert type(policy) is UpgradePolicy
+    assert settings.polls.control_plane == timedelta(seconds=20)
+    assert settings.slack.command == "/eks-upgrade-two"
+    assert settings.has_approver
+
+
+def test_a_cluster_without_change_role_is_check_only_and_without_environment_gets_production_policy(
+    tmp_path: Path,
+) -> None:
+    settings = read(tmp_path, 'clusters: [{name: a, region: eu-west-1, account: "111122223333"}]')
+    assert settings.clusters[0].change_role is None
+    assert settings.clusters[0].read_role == OwnIdentity()
+    assert settings.policy(None) == UpgradePolicy()
+    assert not settings.has_approver
+
+
+def test_nothing_is_needed_for_check_and_plan() -> None:
+    settings = load_settings()
+    assert settings.clusters == ()
+    assert settings.clock == "system"
+
+
+def test_every_mistake_is_a_line_and_all_are_told_at_once(tmp_path: Path) -> None:
+    lines = lines_of(
+        tmp_path,
+        """
+anouncement_channel: "#x"
+clusters:
+  - {name: "bad name", region: mars, account: 12, time_zone: Mars/Base, regoin: x, read_role: "arn:nope"}
+  - {name: prod-eu, region: eu-west-1}
+environments: {prod: {approvals: 0, notice: soon}}
+slack: {mode: carrier-pigeon, api_url: "http://slack.example/api/", command: upgrade}
+clock: sundial
+workers: many
+roles: {approver: {users: ["@ben"]}}
+""",
+    )
+    starts = [
+        "anouncement_channel: unknown key; did you mean announcement_channel?",
+        "clusters[0].name: ",
+        "clusters[0].region: ",
+        "clusters[0].account: ",
+        "clusters[0].time_zone: is not a time zone such as Europe/Berlin",
+        "clusters[0].regoin: unknown key; did you mean region?",
+        "clusters[0].read_role.role.arn: ",
+        "clusters[1].account: is missing",
+        "environments.prod.approvals: ",
+        "environments.prod.notice: ",
+        "slack.mode: input should be 'socket' or 'http'",
+        "slack.api_url: must be https; http is for loopback only",
+        "slack.command: ",
+        "clock: 'sundial' is not a clock",
+        "workers: ",
+        "roles.approver.users[0]: ",
+    ]
+    for start in starts:
+        assert sum(line.startswith(start) for line in lines) == 1, (start, lines)
+    assert len(lines) == len(starts)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("clusters: [", "line 1: "),
+        ("- a\n- b", "must be a mapping of settings"),
+        ("1: 2", "must be a mapping of settings"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str, line: str) -> None:
+    (told,) = lines_of(tmp_path, text)
+    assert line in told
+    assert told.startswith(str(tmp_path))
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationWrong) as wrong:
+        load_settings(tmp_path / "absent.yaml")
+    assert wrong.value.lines == (f"{tmp_path / 'absent.yaml'}: No such file or directory",)
+
+
+def test_an_environment_that_is_not_there_and_a_cluster_that_is_there_twice(tmp_path: Path) -> None:
+    one = '{name: a, region: eu-west-1, account: "111122223333"'
+    assert lines_of(tmp_path, f"clusters: [{one}, environment: prdo}}]") == [
+        "clusters[0].environment: there is no environment 'prdo'; known: none"
+    ]
+    assert lines_of(tmp_path, f"clusters: [{one}}}, {one}}}]") == [
+        "clusters: these clusters are there twice: 111122223333/eu-west-1/a"
+    ]
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-secret")
+    monkeypatch.setenv("EKS_UPGRADE_BOT_DATABASE", "/elsewhere/bot.db")
+    monkeypatch.setenv("EKS_UPGRADE_BOT_SLACK__MODE", "http")
+    monkeypatch.setenv("EKS_UPGRADE_BOT_CONFIG", str(tmp_path / "bot.yaml"))
+    (tmp_path / "bot.yaml").write_text(GOOD)
+    settings = load_settings()
+    assert settings.database == Path("/elsewhere/bot.db")
+    assert (settings.slack.mode, settings.slack.command) == ("http", "/eks-upgrade-two")
+    assert settings.slack.bot_token is not None
+    assert settings.slack.bot_token.get_secret_value() == "xoxb-secret"
+    assert "xoxb-secret" not in repr(settings)
+
+
+def test_an_unknown_variable_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EKS_UPGRADE_BOT_DATABSE", "/x")
+    monkeypatch.setenv("EKS_UPGRADE_BOT_SLACK__TOKEN", "xoxb-secret")
+    with pytest.raises(ConfigurationWrong) as wrong:
+        load_settings()
+    assert wrong.value.lines[0] == "EKS_UPGRADE_BOT_DATABSE: unknown variable; did you mean database?"
+    assert wrong.value.lines[1].startswith("slack.token: unknown key; did you mean bot_token?")
+    assert "xoxb-secret" not in str(wrong.value)
+
+
+def test_serve_says_which_tokens_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing_for_serve(load_settings()) == [
+        "slack.bot_token: is missing; set SLACK_BOT_TOKEN",
+        "slack.app_token: is missing; set SLACK_APP_TOKEN",
+        "clusters: none is configured; name at least one",
+    ]
+    monkeypatch.setenv("EKS_UPGRADE_BOT_SLACK__MODE", "http")
+    assert "slack.signing_secret: is missing; set SLACK_SIGNING_SECRET" in missing_for_serve(load_settings())
+
+
+SCALED = "scaled:1795165200.000:1795165200.000:60"
+
+
+@pytest.mark.parametrize(
+    ("variables", "word"),
+    [
+        ({}, "AWS_ENDPOINT_URL"),
+        ({"AWS_ENDPOINT_URL": "https://eks.eu-central-1.amazonaws.com"}, "AWS_ENDPOINT_URL"),
+        (
+            {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_EKS": "https://eks.example"},
+            "AWS_ENDPOINT_URL_EKS",
+        ),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "AWS_ENDPOINT_URL"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "SLACK_BOT_TOKEN": "xoxb-1"}, "slack.api_url"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1.evil.example:1"}, "AWS_ENDPOINT_URL"),
+    ],
+)
+def test_a_clock_of_its_own_is_refused_outside_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], word: str
+) -> None:
+    monkeypatch.setenv("EKS_UPGRADE_BOT_CLOCK", SCALED)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationWrong, match=word):
+        load_settings()
+
+
+def test_a_clock_of_its_own_is_taken_when_every_address_is_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EKS_UPGRADE_BOT_CLOCK", SCALED)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9999")
+    monkeypatch.setenv("SLACK_API_URL", "http://localhost:8888/api")
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    settings = load_settings()
+    assert settings.make_clock().real_seconds(timedelta(minutes=1)) == 1.0
+    assert settings.slack.api_url == "http://localhost:8888/api/"
+
+
+def test_loopback_is_told_by_the_address_alone() -> None:
+    assert is_loopback("http://127.0.0.1:1/")
+    assert is_loopback("http://[::1]:1/")
+    assert is_loopback("http://localhost/")
+    assert not is_loopback("http://localhost.evil.example/")
+    assert not is_loopback("http://169.254.169.254/")
+    assert not is_loopback("127.0.0.1:80")

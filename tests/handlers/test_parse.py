@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.parse import (
+    LONGEST_TEXT,
+    RUN_WORDS,
+    ClusterCommand,
+    Command,
+    CommandUnclear,
+    ExplainCommand,
+    HistoryCommand,
+    Look,
+    OpenDialog,
+    RunCommand,
+    Word,
+    parse,
+    parse_in_thread,
+)
+from upgrade.plan import NodePolicy, Scope
+from upgrade.versions import KubernetesVersion
+
+NAMES = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_-]{0,30}", fullmatch=True)
+CLUSTERS = st.one_of(NAMES, NAMES.map(lambda name: f"111122223333/eu-central-1/{name}"))
+VERSIONS = st.builds(KubernetesVersion, st.just(1), st.integers(0, 999))
+COMMANDS: st.SearchStrategy[Command] = st.one_of(
+    st.just(OpenDialog()),
+    st.builds(Look, st.sampled_from([Word.HELP, Word.CLUSTERS, Word.STATUS])),
+    st.builds(
+        ClusterCommand,
+        st.sampled_from([Word.CHECK, Word.PLAN, Word.START]),
+        CLUSTERS,
+        st.none() | VERSIONS,
+        st.sampled_from(Scope),
+        st.none() | st.sampled_from(NodePolicy),
+    ),
+    st.builds(RunCommand, st.sampled_from(RUN_WORDS), CLUSTERS),
+    st.builds(HistoryCommand, st.none() | CLUSTERS),
+)
+WORDS = st.sampled_from([*Word, "to", "only", "nodes", "1.36", "prod-eu", "approve", "<@U0BOT>", "\u202e", "\u2018"])
+
+
+@given(COMMANDS)
+def test_every_command_is_read_back_as_it_was_written(command: Command) -> None:
+    assert parse(str(command)) == command
+
+
+@given(st.one_of(st.text(max_size=600), st.lists(WORDS | st.text(max_size=8)).map(" ".join)))
+def test_any_text_is_a_command_or_a_clear_refusal(text: str) -> None:
+    for read in (parse, parse_in_thread):
+        refusal = _refusal(read, text)
+        assert refusal is None or (refusal.message and refusal.hint)
+
+
+def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
+    try:
+        read(text)
+    except CommandUnclear as refusal:
+        return refusal
+    return None
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("", OpenDialog()),
+        ("   ", OpenDialog()),
+        ("HELP", Look(Word.HELP)),
+        ("check prod-eu", ClusterCommand(Word.CHECK, "prod-eu")),
+        ("Start prod-eu TO v1.36", ClusterCommand(Word.START, "prod-eu", KubernetesVersion(1, 36))),
+        (
+            "plan prod-eu nodes every-hop only nodes to 1.36",
+            ClusterCommand(Word.PLAN, "prod-eu", KubernetesVersion(1, 36), Scope.NODES, NodePolicy.EVERY_HOP),
+        ),
+        ("check to to 1.35", ClusterCommand(Word.CHECK, "to", KubernetesVersion(1, 35))),
+        ("pause 111122223333/eu-central-1/prod-eu", RunCommand(Word.PAUSE, "111122223333/eu-central-1/prod-eu")),
+        ("history", HistoryCommand()),
+        ("explain pdb001", ExplainCommand("PDB001")),
+    ],
+)
+def test_commands(text: str, command: Command) -> None:
+    assert parse(text) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("chekc prod-eu", "I do not know “chekc”.", "Did you mean check?"),
+        ("upgrade prod-eu", "I do not know “upgrade”.", "I know: help, clusters, check"),
+        ("start", "Which cluster shall I start?", "start CLUSTER [to VERSION]"),
+        ("start to 1.36", "Which cluster shall I start?", "start CLUSTER [to VERSION]"),
+        ("start prod-eu 1.36", "I do not know “1.36” here.", "Did you mean to 1.36?"),
+        ("start prod-eu ot 1.36", "I do not know “ot” here.", "Did you mean to?"),
+        ("start prod-eu to", "Something is missing behind to.", "start CLUSTER"),
+        ("start prod-eu to latest", "“latest” is not a Kubernetes version.", "to 1.36"),
+        ("start prod-eu to 1.36.2", "“1.36.2” is not a Kubernetes version.", "to 1.36"),
+        ("start prod-eu to 1.35 to 1.36", "to is there twice.", "start CLUSTER"),
+        ("start prod-eu only addons", "“addons” is not a scope.", "Did you mean add-ons?"),
+        ("start prod-eu nodes lazzy", "“lazzy” is not a node policy.", "Did you mean lazy?"),
+        ("start <!channel>", "“<!channel>” cannot be the name of an EKS cluster.", "letters, digits"),
+        ("start pröd", "“pröd” cannot be the name of an EKS cluster.", "letters, digits"),
+        ("check \u202eprod", "“\\u202eprod” cannot be the name of an EKS cluster.", "letters, digits"),
+        ("approve prod-eu", "To approve, use the button", "status"),
+        ("pause", "Which run shall I pause?", "pause RUN|CLUSTER"),
+        ("pause a b", "“b” is too much.", "pause RUN|CLUSTER"),
+        ("status now", "“now” is too much.", "status"),
+        ("explain", "Which check shall I explain?", "explain CODE, such as explain PDB001"),
+        ("explain <!channel>", "“<!channel>” is not the code of a check.", "PDB001"),
+        ("explain PDB001 PDB002", "“PDB002” is too much.", "explain CODE"),
+        ("history a b", "“b” is too much.", "history [CLUSTER]"),
+        ("x" * (LONGEST_TEXT + 1), "That is 501 characters long", "start prod-eu to 1.36"),
+        ("check " + "x" * 150, "cannot be the name of an EKS cluster", "account/region/name"),
+    ],
+)
+def test_what_is_no_command_is_refused_with_the_word_and_the_way_out(text: str, message: str, hint: str) -> None:
+    with pytest.raises(CommandUnclear) as refusal:
+        parse(text)
+    assert message in refusal.value.message
+    assert hint in refusal.value.hint
+
+
+def test_a_mention_in_a_thread_steers_the_run() -> None:
+    assert parse_in_thread("<@U0BOT> pause") is Word.PAUSE
+    assert parse_in_thread("  <@U0BOT>  RESUME ") is Word.RESUME
+    with pytest.raises(CommandUnclear, match="does not steer a run"):
+        parse_in_thread("<@U0BOT> explode")
+    with pytest.raises(CommandUnclear, match="with one word"):
+        parse_in_thread("<@U0BOT> please pause this")

@@ -1,0 +1,84 @@
+"""Every shipped scenario, played to its end by the autopilot: the real bot over the real protocols."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.scenario import shipped_scenarios
+
+SPEED = "900"
+
+
+def play(scenario: str, speed: str = SPEED) -> tuple[int, dict[str, Any], str]:
+    """Exit code, what ``--json`` told, and what stood on stderr."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sandbox",
+            "--scenario",
+            scenario,
+            "--speed",
+            speed,
+            "--port",
+            "0",
+            "--autopilot",
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+#: Played elsewhere: in a hostile environment (test_loopback_only), cluster by cluster (test_readiness), and below.
+_ELSEWHERE = ("one-hop", "everything-wrong", "two-hops")
+
+
+@pytest.mark.parametrize("scenario", [one for one in shipped_scenarios() if one not in _ELSEWHERE])
+def test_each_scenario_ends_as_it_says(scenario: str) -> None:
+    code, told, errors = play(scenario)
+    assert (code, told.get("problems")) == (0, []), errors
+    assert_each_token_is_used_once(told)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("scenario", _ELSEWHERE)
+def test_so_do_those_that_are_played_elsewhere(scenario: str) -> None:
+    code, told, errors = play(scenario)
+    assert (code, told.get("problems")) == (0, []), errors
+
+
+def assert_each_token_is_used_once(told: dict[str, Any]) -> None:
+    tokens = [call["token"] for call in told["calls"]]
+    assert all(tokens)
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_what_eks_found_before_the_run_repaired_it_does_not_stop_the_run() -> None:
+    code, told, errors = play(str(Path(__file__).with_name("add-ons-first.yaml")))
+    assert (code, told.get("problems")) == (0, []), errors
+    assert not told["pause_reasons"]
+
+
+def test_two_hops_updates_the_control_plane_twice_and_each_node_group_once() -> None:
+    code, told, errors = play("two-hops", "600")
+    assert (code, told.get("problems")) == (0, []), errors
+    assert_each_token_is_used_once(told)
+    counts = told["counts"]
+    assert counts["UpdateClusterVersion control-plane"] == 2
+    groups = {what: count for what, count in counts.items() if what.startswith("UpdateNodegroupVersion")}
+    assert len(groups) >= 2
+    assert set(groups.values()) == {1}
+    assert [call["args"]["version"] for call in told["calls"] if call["operation"] == "UpdateClusterVersion"] == [
+        "1.35",
+        "1.36",
+    ]

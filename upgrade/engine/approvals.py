@@ -1,0 +1,195 @@
+"""Whose approval counts, and when a run may begin. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from upgrade.checklist import unticked
+from upgrade.engine.course import PLAN_GATE, effective_phases, first_change
+from upgrade.engine.draft import Draft
+from upgrade.engine.signals import DecisionGiven, WaiverGiven
+from upgrade.events import EventKind
+from upgrade.plan import UpgradePlan, Waiver
+from upgrade.run import Approval, RunStatus, Tick, UpgradeRun
+from upgrade.windows import next_opening, time_zone
+
+
+def counted(run: UpgradeRun, gate: str, digest: str) -> tuple[str, ...]:
+    """Who approved ``gate`` for ``digest`` so that it counts: each person once, for this gate and digest only."""
+    people = dict.fromkeys(a.by for a in run.approvals if a.gate == gate and a.digest == digest)
+    return tuple(person for person in people if why_it_does_not_count(run, person) is None)
+
+
+def why_it_does_not_count(run: UpgradeRun, person: str) -> str | None:
+    """Why this person's approval does not count for this run; None when it does (DESIGN 6)."""
+    if person != run.requester or run.plan is None:
+        return None
+    if not run.plan.requester_counts:
+        return "The person who asked for the upgrade cannot approve it."
+    if any(waiver.by == person for waiver in run.plan.waivers):
+        return "The person who asked for the upgrade waived a finding, so somebody else must approve."
+    return None
+
+
+def approved(run: UpgradeRun) -> bool:
+    """Whether the plan as it is has all its approvals."""
+    return run.plan is not None and len(counted(run, PLAN_GATE, run.plan.digest)) >= run.plan.approvals
+
+
+def into_window(run: UpgradeRun, at: datetime) -> datetime:
+    """``at``, or the next opening of a maintenance window after it."""
+    return next_opening(run.policy.windows, run.time_zone, at)
+
+
+def decide(draft: Draft, signal: DecisionGiven) -> None:
+    run = draft.run
+    plan = run.plan
+    open_now = run.status is RunStatus.AWAITING_APPROVAL and plan is not None and run.waiting_for == signal.gate
+    given_already = {(a.gate, a.digest, a.by) for a in run.approvals}
+    if signal.approved and (signal.gate, signal.digest, signal.actor) in given_already:
+        return  # a double click
+    if plan is None or not open_now or plan.digest != signal.digest:
+        draft.tell(
+            EventKind.APPROVAL_REFUSED,
+            actor=signal.actor,
+            gate=signal.gate,
+            reason="That decision was for a plan or a gate that is not open any more.",
+        )
+        return
+    if not signal.approved:
+        left = draft.left_behind() if run.started_at else {}
+        told = {"gate": signal.gate, "reason": signal.reason, **left}
+        draft.finish(RunStatus.REJECTED, EventKind.RUN_REJECTED, actor=signal.actor, **told)
+        return
+    if reason := why_it_does_not_count(run, signal.actor) or _what_is_left_to_tick(run, signal):
+        draft.tell(EventKind.APPROVAL_REFUSED, actor=signal.actor, gate=signal.gate, reason=reason)
+        return
+    approval = Approval(gate=signal.gate, digest=signal.digest, by=signal.actor, at=draft.now)
+    ticks = _fresh_ticks(draft, plan, signal)
+    draft.change(approvals=(*run.approvals, approval), ticks=(*run.ticks, *ticks))
+    given = len(counted(draft.run, signal.gate, signal.digest))
+    draft.tell(
+        EventKind.APPROVAL_GIVEN,
+        actor=signal.actor,
+        gate=signal.gate,
+        digest=signal.digest,
+        given=given,
+        needed=plan.approvals,
+        ticked=[tick.item for tick in ticks],
+    )
+    if given >= plan.approvals:
+        _open(draft, signal.gate)
+
+
+def _what_is_left_to_tick(run: UpgradeRun, signal: DecisionGiven) -> str | None:
+    left = unticked(run, signal.gate, signal.ticked)
+    return f"Not ticked: {'; '.join(item.title for item in left)}." if left else None
+
+
+def _fresh_ticks(draft: Draft, plan: UpgradePlan, signal: DecisionGiven) -> tuple[Tick, ...]:
+    """What this decision ticks that nobody had ticked before."""
+    before = {tick.item for tick in draft.run.ticks}
+    fresh = [item.id for item in plan.checklist if item.id in signal.ticked and item.id not in before]
+    return tuple(Tick(item=item_id, by=signal.actor, at=draft.now) for item_id in fresh)
+
+
+def _open(draft: Draft, gate: str) -> None:
+    """All approvals of ``gate`` are there."""
+    if draft.run.started_at is None:
+        schedule(draft)
+        return
+    draft.change(status=RunStatus.RUNNING, waiting_for=None, expires_at=None, phases_checked=())
+    if gate != PLAN_GATE:
+        draft.change(gates_passed=(*draft.run.gates_passed, gate))
+    draft.tell(EventKind.GATE_PASSED, gate=gate)
+
+
+def schedule(draft: Draft, start_at: datetime | None = None) -> None:
+    """Set the start: ``start_at``, else now plus the notice, moved into a window."""
+    run = draft.run
+    at = into_window(run, start_at or draft.now + run.policy.notice)
+    draft.change(
+        status=RunStatus.SCHEDULED,
+        scheduled_at=run.scheduled_at or draft.now,
+        start_at=at,
+        waiting_for=None,
+        expires_at=None,
+        blocked_phase=None,
+        pause_reasons=(),
+    )
+    draft.tell(EventKind.RUN_SCHEDULED, start_at=at.isoformat())
+
+
+def await_approval(draft: Draft, gate: str) -> None:
+    """Open ``gate``. Only a plan that was not begun expires."""
+    expires = draft.now + draft.run.policy.approval_expires if draft.run.started_at is None else None
+    draft.change(status=RunStatus.AWAITING_APPROVAL, waiting_for=gate, expires_at=expires, pause_reasons=())
+    if gate != PLAN_GATE:
+        draft.tell(EventKind.GATE_OPENED, gate=gate)
+
+
+def replace_plan(draft: Draft, plan: UpgradePlan) -> None:
+    """Take a plan; a changed one voids every approval of the old."""
+    old = draft.run.plan
+    if old is not None and old.digest == plan.digest:
+        draft.change(plan=plan)
+        return
+    draft.change(plan=plan, approvals=(), scheduled_at=None, start_at=None, notice_at=None)
+    if old is not None:
+        draft.tell(EventKind.PLAN_CHANGED, old=old.digest, new=plan.digest)
+    draft.tell(EventKind.PLAN_READY, digest=plan.digest)
+
+
+def waivers_in_force(run: UpgradeRun, now: datetime) -> tuple[Waiver, ...]:
+    """Those that somebody still accepts: the day is that of the cluster's time zone."""
+    today = now.astimezone(time_zone(run.time_zone)).date()
+    return tuple(waiver for waiver in run.waivers if waiver.counts_on(today))
+
+
+def let_waivers_expire(draft: Draft) -> None:
+    """Forget those whose last day is over, so that their findings count again."""
+    left = waivers_in_force(draft.run, draft.now)
+    for waiver in draft.run.waivers:
+        if waiver not in left and waiver.until is not None:
+            until = waiver.until.isoformat()
+            draft.tell(EventKind.WAIVER_EXPIRED, code=waiver.code, subject=waiver.subject, until=until)
+    draft.change(waivers=left)
+
+
+def waive(draft: Draft, signal: WaiverGiven) -> None:
+    """Accept a finding: plan and approvals are made anew (DESIGN 6)."""
+    let_waivers_expire(draft)
+    run = draft.run
+    waivable = run.report is not None and any(
+        f.waivable and f.code == signal.code and f.subject == signal.subject for f in run.report.findings
+    )
+    waiver = Waiver(code=signal.code, subject=signal.subject, by=signal.actor, reason=signal.reason, until=signal.until)
+    known = any((w.code, w.subject) == (waiver.code, waiver.subject) for w in run.waivers)
+    half_way = run.status is RunStatus.PAUSED and run.blocked_phase is not None
+    fresh = run.started_at is None and run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)
+    if not waivable or known or not (half_way or fresh):
+        return
+    draft.change(waivers=(*run.waivers, waiver))
+    draft.tell(
+        EventKind.WAIVER_GIVEN,
+        actor=signal.actor,
+        code=waiver.code,
+        subject=waiver.subject,
+        reason=waiver.reason,
+        until=waiver.until.isoformat() if waiver.until else None,
+    )
+    if fresh:
+        draft.change(status=RunStatus.CHECKING, waiting_for=None, expires_at=None, check_errors=0)
+    elif run.plan is not None:
+        waived = run.plan.model_copy(update={"waivers": draft.run.waivers})
+        begun = {p.id for p in effective_phases(run) if any(run.step(s.id).started_at for s in p.steps)}
+        kept = tuple(gate for gate in run.gates_passed if gate in begun)
+        draft.change(plan=waived, approvals=(), gates_passed=kept, blocked_phase=None)
+        draft.tell(EventKind.PLAN_CHANGED, old=run.plan.digest, new=waived.digest)
+        await_approval(draft, PLAN_GATE)
+
+
+def mark_checked_for_start(draft: Draft) -> None:
+    """The look at the start covers the first phase that changes anything."""
+    first = first_change(draft.run)
+    draft.change(phases_checked=(first.id,) if first else ())

@@ -1,0 +1,173 @@
+"""Everything that can move a run: the closed union that ``advance`` understands (docs/decisions/0001)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from upgrade.facts import Value
+from upgrade.findings import Finding, Report
+from upgrade.plan import UpgradePlan
+from upgrade.ports import Verb
+from upgrade.run import Outcome
+
+
+class IntentGiven(Value):
+    """A person wants the run to pause, go on, try again, look again or end."""
+
+    kind: Literal["intent"] = "intent"
+    verb: Literal["pause", "resume", "retry", "abort", "recheck"]
+    actor: str
+
+
+class DecisionGiven(Value):
+    """A person approved or rejected. Counts only for this gate and this digest.
+
+    ``ticked``: ids of the items of the check list that the person ticked with it.
+    """
+
+    kind: Literal["decision"] = "decision"
+    gate: str
+    digest: str
+    approved: bool
+    actor: str
+    reason: str = ""
+    ticked: tuple[str, ...] = ()
+
+
+class WaiverGiven(Value):
+    """A person accepts a finding. Changes the digest."""
+
+    kind: Literal["waiver"] = "waiver"
+    code: str
+    subject: str
+    reason: str
+    until: date | None = None
+    actor: str
+
+
+class StepConfirmed(Value):
+    """A person did what a confirm step asks for."""
+
+    kind: Literal["confirmed"] = "confirmed"
+    step_id: str
+    actor: str
+
+
+class RequestRefused(Value):
+    """The look-up after the commit says that this person may not do that."""
+
+    kind: Literal["refused"] = "refused"
+    verb: Verb
+    actor: str
+    reason: str
+    gate: str = ""
+
+
+class ChecksFinished(Value):
+    """The cluster was looked at: for the start (``phase`` None) or right before a phase.
+
+    Args:
+        stopping: the findings that stop the start, or that phase.
+        plan: the plan made from the fresh snapshot; None when there is none or the look was for a phase.
+        baseline: ready workloads as ``kind/namespace/name`` (A-28).
+        unapproved: ids of steps that a plan made now would have and the approved one has not.
+        error: why there is no report or plan; ``temporary`` when looking again may help.
+        impossible: the request itself cannot be met: the version is not offered, or there is nothing to do.
+    """
+
+    kind: Literal["checks"] = "checks"
+    phase: str | None = None
+    report: Report | None = None
+    plan: UpgradePlan | None = None
+    stopping: tuple[Finding, ...] = ()
+    baseline: tuple[str, ...] = ()
+    unapproved: tuple[str, ...] = ()
+    error: str = ""
+    temporary: bool = False
+    impossible: bool = False
+
+
+class StepIntended(Value):
+    """A call is about to be made: save its token first. Ignored when nothing may start, so look before calling.
+
+    ``crash_limit``: a step that took the process down so often is parked instead.
+    """
+
+    kind: Literal["intended"] = "intended"
+    step_id: str
+    crash_limit: int = 3
+
+
+class StepReleased(Value):
+    """An intended call was never made, as ListUpdates shows, and may not be made now."""
+
+    kind: Literal["released"] = "released"
+    step_id: str
+
+
+class StepLooked(Value):
+    """The outcome of a look at a step that began at ``looked_at``."""
+
+    kind: Literal["outcome"] = "outcome"
+    step_id: str
+    outcome: Outcome
+    looked_at: datetime
+
+
+class WindowChanged(Value):
+    """The maintenance window closed, or opened."""
+
+    kind: Literal["window"] = "window"
+    open: bool
+    opens_at: datetime | None = None
+
+
+class SlackChanged(Value):
+    """Slack has been out of reach for too long (``unreachable_since``), or is back (None)."""
+
+    kind: Literal["slack"] = "slack"
+    unreachable_since: datetime | None
+
+
+class NoticeDelivered(Value):
+    """The announcement of this run exists in Slack."""
+
+    kind: Literal["notice"] = "notice"
+
+
+class TimePassed(Value):
+    """Something may be due: the start, or an expiry.
+
+    ``busy_run``: the unfinished run that holds the cluster, if another does.
+    """
+
+    kind: Literal["time"] = "time"
+    busy_run: str = ""
+
+
+class Restarted(Value):
+    """The process died or was stopped, and is back."""
+
+    kind: Literal["restarted"] = "restarted"
+
+
+Signal = Annotated[
+    IntentGiven
+    | DecisionGiven
+    | WaiverGiven
+    | StepConfirmed
+    | RequestRefused
+    | ChecksFinished
+    | StepIntended
+    | StepReleased
+    | StepLooked
+    | WindowChanged
+    | SlackChanged
+    | NoticeDelivered
+    | TimePassed
+    | Restarted,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,108 @@
+"""How long steps take, as a range: what this cluster's past says, else the durations that are quoted (C-40..C-43)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+from upgrade.cluster import ClusterSnapshot
+from upgrade.eks import Nodegroup
+from upgrade.facts import Known, Value
+from upgrade.plan import Phase, Step, UpgradePlan
+
+Minutes = tuple[float, float]
+
+#: C-40: quoted from several minutes to half an hour.
+CONTROL_PLANE: Final[Minutes] = (8, 30)
+#: C-41: seconds for a DaemonSet of a few nodes, minutes for a large cluster.
+ADDON: Final[Minutes] = (1, 5)
+#: C-43, D-02: surge nodes must join (2-3 minutes, at most 15) before the first old one goes; D-05: they may all stay.
+NODEGROUP_SETUP: Final[Minutes] = (2, 15)
+#: C-43, D-03: one minute after the cordon and half a minute of termination, when the pods leave at once; a stubborn pod
+#: holds up to 15 minutes.
+NODEGROUP_ROUND: Final[Minutes] = (1.5, 15)
+VERIFY: Final[Minutes] = (1, 10)
+NOTHING: Final[Minutes] = (0, 0)
+
+
+class PastDuration(Value):
+    """An update of this cluster that succeeded, and how many minutes it took.
+
+    ``kind`` is the step's kind; ``name`` the add-on or node group, empty for the control plane.
+    """
+
+    kind: Literal["control-plane", "addon", "nodegroup"]
+    name: str = ""
+    minutes: float
+
+
+def estimate_minutes(
+    phases: Iterable[Phase], snapshot: ClusterSnapshot, past: Sequence[PastDuration] = ()
+) -> dict[str, Minutes]:
+    """(low, high) minutes by step id.
+
+    Steps that wait for people (announce, confirm) count as nothing: how long a person takes is not ours to guess.
+    """
+    groups = {one.name: one for one in snapshot.nodegroups.value} if isinstance(snapshot.nodegroups, Known) else {}
+    return {step.id: _step_minutes(step, groups, past) for phase in phases for step in phase.steps}
+
+
+def total_minutes(plan: UpgradePlan) -> Minutes:
+    """(low, high) minutes of the whole plan: phases one after the other, ``parallelism`` steps of a phase at a time."""
+    low = high = 0.0
+    for phase in plan.phases:
+        phase_low, phase_high = phase_minutes(phase, plan.minutes)
+        low, high = low + phase_low, high + phase_high
+    return low, high
+
+
+def phase_minutes(phase: Phase, minutes: Mapping[str, Minutes]) -> Minutes:
+    """(low, high) minutes of a phase, each step starting in order as soon as one of ``parallelism`` places is free."""
+    spans = [minutes.get(step.id, NOTHING) for step in phase.steps]
+    low, high = (_makespan([span[end] for span in spans], phase.parallelism) for end in (0, 1))
+    return low, high
+
+
+def _makespan(spans: Sequence[float], places: int) -> float:
+    busy_until = [0.0] * max(1, places)
+    for span in spans:
+        busy_until.sort()
+        busy_until[0] += span
+    return max(busy_until)
+
+
+def _step_minutes(step: Step, groups: Mapping[str, Nodegroup], past: Sequence[PastDuration]) -> Minutes:
+    match step.kind:
+        case "control-plane":
+            return _from_past(past, "control-plane", "") or CONTROL_PLANE
+        case "addon":
+            return _from_past(past, "addon", step.name) or ADDON
+        case "nodegroup":
+            return _from_past(past, "nodegroup", step.name) or _nodegroup_minutes(groups.get(step.name))
+        case "verify":
+            return VERIFY
+        case _:
+            return NOTHING
+
+
+def _from_past(past: Sequence[PastDuration], kind: str, name: str) -> Minutes | None:
+    durations = [one.minutes for one in past if (one.kind, one.name) == (kind, name)]
+    return (min(durations), max(durations)) if durations else None
+
+
+def _nodegroup_minutes(group: Nodegroup | None) -> Minutes:
+    size = group.desired_size if group else 1
+    if not size:
+        return 0, NODEGROUP_SETUP[1]  # no old node to go, so none has to join first
+    rounds = math.ceil(size / nodes_at_once(group))
+    return NODEGROUP_SETUP[0] + rounds * NODEGROUP_ROUND[0], NODEGROUP_SETUP[1] + rounds * NODEGROUP_ROUND[1]
+
+
+def nodes_at_once(group: Nodegroup | None) -> int:
+    """How many nodes of a group are replaced at the same time (D-01); EKS's own default is one."""
+    if group and group.max_unavailable:
+        return group.max_unavailable
+    if group and group.max_unavailable_percentage:
+        return max(1, math.floor(group.desired_size * group.max_unavailable_percentage / 100))
+    return 1

@@ -1,0 +1,80 @@
+"""The one stream of what happened in a run: append-only, numbered from 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from upgrade.facts import Value
+
+
+class EventKind(StrEnum):
+    """Past tense: what happened. The keys of ``data`` stand behind each."""
+
+    RUN_REQUESTED = "run-requested"  # target, scope
+    REQUEST_REFUSED = "request-refused"  # verb, reason: this person may not
+    CHECKS_FINISHED = "checks-finished"  # blockers, waived, warnings, unknowns (counts), phase (when looked at again)
+    RUN_BLOCKED = "run-blocked"  # codes, reasons
+    PLAN_READY = "plan-ready"  # digest
+    PLAN_CHANGED = "plan-changed"  # old, new (digests)
+    APPROVAL_GIVEN = "approval-given"  # gate, digest, given, needed, ticked (ids of check-list items)
+    APPROVAL_REFUSED = "approval-refused"  # gate, reason: this person may not
+    RUN_REJECTED = "run-rejected"  # gate (``start``: it could not even begin), reason
+    WAIVER_GIVEN = "waiver-given"  # code, subject, reason, until (a day, or None)
+    WAIVER_EXPIRED = "waiver-expired"  # code, subject, until
+    RUN_SCHEDULED = "run-scheduled"  # start_at
+    RUN_STARTED = "run-started"
+    GATE_OPENED = "gate-opened"  # gate: waits for an approval
+    GATE_PASSED = "gate-passed"  # gate
+    NOTICE_DELIVERED = "notice-delivered"  # notice
+    PHASE_STARTED = "phase-started"  # phase, title
+    PHASE_FINISHED = "phase-finished"  # phase, title, seconds
+    STEP_STARTED = "step-started"  # attempt
+    UPDATE_STARTED = "update-started"  # update_id
+    UPDATE_ADOPTED = "update-adopted"  # update_id
+    STEP_PROGRESSED = "step-progressed"  # text, done, total
+    STEP_SLOW = "step-slow"  # minutes, budget
+    STEP_SKIPPED = "step-skipped"  # reason: it was already true
+    STEP_BLOCKED = "step-blocked"  # reasons
+    STEP_FAILED = "step-failed"  # code, meaning, action, message, resources
+    STEP_FINISHED = "step-finished"  # seconds
+    STEP_CONFIRMED = "step-confirmed"
+    BRANCH_TAKEN = "branch-taken"  # step_ids: the C-06 branch
+    WARNING_RAISED = "warning-raised"  # text
+    PAUSE_REQUESTED = "pause-requested"  # under_way: [{step_id, update_id}]
+    RUN_PAUSED = "run-paused"  # reasons, codes, under_way
+    RUN_RESUMED = "run-resumed"
+    RETRY_REQUESTED = "retry-requested"  # attempt
+    RECHECK_REQUESTED = "recheck-requested"
+    ABORT_REQUESTED = "abort-requested"  # under_way
+    RUN_ABORTED = "run-aborted"  # control_plane, done, not_done
+    RUN_EXPIRED = "run-expired"
+    RUN_FAILED = "run-failed"  # control_plane, done, not_done
+    RUN_SUCCEEDED = "run-succeeded"  # seconds
+    BOT_RESTARTED = "bot-restarted"  # following: [{step_id, update_id}]
+    WINDOW_CLOSED = "window-closed"  # opens_at
+    WINDOW_OPENED = "window-opened"
+    SLACK_UNREACHABLE = "slack-unreachable"  # since
+    SLACK_REACHABLE = "slack-reachable"
+
+
+class UpgradeEvent(Value):
+    """One thing that happened.
+
+    Args:
+        seq: 1, 2, 3 … in the run, without gaps.
+        at: domain time.
+        actor: the person who did it (a Slack user id or ``cli:NAME``); None when the engine did.
+        step_id: the step it is about.
+        data: as ``EventKind`` says; never a secret.
+    """
+
+    run_id: str
+    seq: int
+    at: datetime
+    kind: EventKind
+    actor: str | None = None
+    step_id: str | None = None
+    data: Mapping[str, Any] = {}

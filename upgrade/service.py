@@ -1,0 +1,365 @@
+"""The only door to the subject, for the conversation and the command line.
+
+Looking writes no row and asks no AWS. Each verb that writes commits exactly one row and returns; whether the person may
+is looked up by the engine after that, before it counts. All verbs raise nothing but ``UpgradeError``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from datetime import date
+from functools import partial
+from typing import Final, TypeVar
+
+from upgrade.checks import run_checks
+from upgrade.cluster import ClusterSnapshot
+from upgrade.eks import ClusterId
+from upgrade.engine.assessment import assess, make_plan, past_durations
+from upgrade.engine.course import abort_preview, seen_version
+from upgrade.engine.runner import Runner
+from upgrade.engine.settings import EngineSettings
+from upgrade.engine.snapshot import take_snapshot
+from upgrade.engine.worker import RunWorker
+from upgrade.errors import (
+    AmbiguousCluster,
+    FactUnknown,
+    NotAllowed,
+    UnknownCluster,
+    UnknownRun,
+    UpgradeError,
+)
+from upgrade.events import EventKind, UpgradeEvent
+from upgrade.facts import Value
+from upgrade.findings import Report
+from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
+from upgrade.planner import must_fit_scope, versions_within_reach
+from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, RunStore, Verb
+from upgrade.run import AbortPreview, RunStatus, UpgradeRun, VersionSeen
+from upgrade.verbs import (
+    must_be_approvable,
+    must_be_going,
+    must_be_recheckable,
+    must_be_resumable,
+    must_be_waivable,
+    must_have_failed,
+    must_not_be_paused,
+    must_wait_for,
+    must_wait_for_confirmation,
+)
+from upgrade.versions import KubernetesVersion
+
+__all__ = ["AbortPreview", "ConfiguredCluster", "PlanResult", "UpgradeService"]
+
+_log = logging.getLogger(__name__)
+_PAST_RUNS: Final = 5
+R = TypeVar("R")
+
+
+class ConfiguredCluster(Value):
+    """A cluster that the configuration names.
+
+    Args:
+        time_zone: IANA name; maintenance windows are in it.
+        owner: whom to ask about it.
+        check_only: nothing may be changed, for the reason given: no change role, or no approver.
+    """
+
+    id: ClusterId
+    environment: str | None = None
+    time_zone: str = "UTC"
+    owner: str | None = None
+    policy: UpgradePolicy = UpgradePolicy()
+    check_only: bool = False
+    check_only_reason: str = ""
+
+
+class PlanResult(Value):
+    """A plan with what the checks say of it. ``offers``: versions that EKS offers above the present one."""
+
+    plan: UpgradePlan
+    report: Report
+    offers: tuple[KubernetesVersion, ...] = ()
+
+
+class UpgradeService:
+    """Constructed by the composition root only; safe to use from many threads."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        clusters: Clusters,
+        configured: Sequence[ConfiguredCluster],
+        *,
+        access: Access,
+        delivery: Delivery,
+        clock: Clock,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        settings = settings or EngineSettings()
+        self._store = store
+        self._clusters = clusters
+        self._configured = {one.id: one for one in configured}
+        self._clock = clock
+        self._callbacks: list[Callable[[], None]] = []
+        self._looks = settings.looks
+        worker = RunWorker(
+            store,
+            clusters,
+            access=access,
+            delivery=delivery,
+            clock=clock,
+            settings=settings,
+            on_saved=self._tell,
+        )
+        self._runner = Runner(worker, store, clock, settings)
+
+    # -- the engine, for the composition root -----------------------------------------------------------------------
+
+    def start_engine(self) -> None:
+        self._runner.start()
+
+    def stop_engine(self) -> None:
+        """Returns when every pass has ended after the act it was in. What was not done is done after the next start."""
+        self._runner.stop()
+
+    @property
+    def engine_alive(self) -> bool:
+        return self._runner.alive
+
+    def wake(self) -> None:
+        """Something was committed by other means than this service."""
+        self._runner.wake()
+
+    def delivery_changed(self) -> None:
+        """A notice was delivered, or Slack is back: look at every unfinished run now."""
+        self._runner.look_at_all()
+
+    def on_events(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called after each commit that told something new, from whatever thread made it."""
+        self._callbacks.append(callback)
+
+    def _tell(self) -> None:
+        for callback in self._callbacks:
+            try:
+                callback()
+            except Exception:
+                _log.exception("a listener for events failed")
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def clusters(self) -> tuple[ConfiguredCluster, ...]:
+        return tuple(self._configured.values())
+
+    def resolve(self, text: str) -> ConfiguredCluster:
+        """The cluster of a name, or of ``account/region/name``. Raises UnknownCluster, AmbiguousCluster."""
+        wanted = text.strip()
+        found = [one for one in self._configured.values() if wanted in (one.id.name, str(one.id))]
+        if not found:
+            alike = Counter(one.name for one in self._configured)
+            names = ", ".join(sorted(one.name if alike[one.name] == 1 else str(one) for one in self._configured))
+            raise UnknownCluster(
+                f"No cluster named “{wanted[:100]}” is configured.",
+                f"Known clusters: {names}." if names else "The configuration names no cluster.",
+            )
+        if len(found) > 1:
+            forms = ", ".join(sorted(str(one.id) for one in found))
+            raise AmbiguousCluster(f"Several clusters are named “{wanted}”.", f"Write one of: {forms}.")
+        return found[0]
+
+    def run(self, run_id: str) -> UpgradeRun:
+        """A run by its id, or by a beginning that only one has. Raises UnknownRun."""
+        try:
+            return self._store.load(run_id)
+        except UnknownRun:
+            ids = self._store.matching(run_id) if run_id else ()
+            if len(ids) == 1:
+                return self._store.load(ids[0])
+            if ids:
+                raise UnknownRun(f"Several runs begin with “{run_id}”.", f"One of: {', '.join(ids[:10])}.") from None
+            raise
+
+    def run_of(self, text: str) -> UpgradeRun:
+        """A run, or a cluster's unfinished run, else its newest. Raises UnknownRun, AmbiguousCluster."""
+        try:
+            cluster = self.resolve(text).id
+        except UnknownCluster as unknown:
+            try:
+                return self.run(text)
+            except UnknownRun:
+                raise UnknownRun(f"“{text[:100]}” is neither a run nor a cluster.", unknown.hint) from None
+        unfinished = [s for s in RunStatus if not s.finished]
+        holding = [s for s in unfinished if s is not RunStatus.SCHEDULED]
+        for statuses in (holding, unfinished, []):
+            if found := self._store.find(cluster=cluster, statuses=statuses, limit=1):
+                return found[0]
+        raise UnknownRun(f"{cluster.name} has had no run yet.", "Begin one with: start.")
+
+    def status(self) -> tuple[UpgradeRun, ...]:
+        """Runs that are not finished, oldest first."""
+        return self._store.unfinished()
+
+    def history(self, cluster: ClusterId | None, limit: int = 20) -> tuple[UpgradeRun, ...]:
+        """Newest first."""
+        return self._store.find(cluster=cluster, limit=limit)
+
+    def events(self, run_id: str, after: int = 0) -> tuple[UpgradeEvent, ...]:
+        return self._store.events(run_id, after=after)
+
+    def version_seen(self, cluster: ClusterId) -> VersionSeen | None:
+        """What the newest runs know of the control plane, without asking AWS; None when none has looked."""
+        seen = [one for run in self._store.find(cluster=cluster, limit=2) if (one := seen_version(run))]
+        if not seen:
+            return None
+        at, version = max(seen)
+        return VersionSeen(version=version, age=self._clock.now() - at)
+
+    def what_abort_leaves(self, run_id: str) -> AbortPreview:
+        """From what is stored, without asking AWS."""
+        return abort_preview(self.run(run_id))
+
+    # -- short jobs -------------------------------------------------------------------------------------------------
+
+    def check(self, request: PlanRequest, reply: Callable[[Report | UpgradeError], None]) -> None:
+        """``reply`` is called from a worker thread. A crash or a stop loses the job."""
+        self._runner.submit(lambda: reply(_caught(lambda: self.check_now(request))))
+
+    def plan(self, request: PlanRequest, reply: Callable[[PlanResult | UpgradeError], None]) -> None:
+        self._runner.submit(lambda: reply(_caught(lambda: self.plan_now(request))))
+
+    def check_now(self, request: PlanRequest, snapshot: ClusterSnapshot | None = None) -> Report:
+        """The verdicts for a plan, or for the bare target when no plan can be made.
+
+        Raises TargetNotOffered when version and scope contradict each other: no verdict would be true.
+        """
+        taken = snapshot or self.snapshot_now(request.cluster)
+        must_fit_scope(taken, request.target, request.scope)
+        return assess(taken, request, self._policy(request.cluster)).report
+
+    def plan_now(self, request: PlanRequest, snapshot: ClusterSnapshot | None = None) -> PlanResult:
+        """Raises TargetNotOffered, NothingToDo, PlanImpossible, FactUnknown when there is no plan."""
+        taken = snapshot or self.snapshot_now(request.cluster)
+        past = past_durations(
+            self._store.find(cluster=request.cluster, statuses=(RunStatus.SUCCEEDED,), limit=_PAST_RUNS)
+        )
+        policy = self._policy(request.cluster)
+        plan = make_plan(taken, request, policy, past=past)
+        report = run_checks(taken, plan)
+        try:
+            offers = versions_within_reach(taken)
+        except FactUnknown:
+            offers = ()
+        return PlanResult(plan=plan, report=report, offers=offers)
+
+    def snapshot_now(self, cluster: ClusterId) -> ClusterSnapshot:
+        aws, kube = self._clusters.reading(cluster)
+        return take_snapshot(aws, kube, cluster, self._clock, looks=self._looks)
+
+    def _policy(self, cluster: ClusterId) -> UpgradePolicy:
+        """The production policy for a cluster that is not configured, as for one without an environment."""
+        configured = self._configured.get(cluster)
+        return configured.policy if configured else UpgradePolicy()
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def start(self, request: PlanRequest, *, actor: str, channel: str | None) -> UpgradeRun:
+        """Begin a run: it checks, plans, and asks for approval. Raises RunInProgress, UnknownCluster, NotAllowed."""
+        configured = self._configured.get(request.cluster)
+        if configured is None:
+            raise UnknownCluster(f"No cluster {request.cluster} is configured.", "See them with: clusters.")
+        if configured.check_only:
+            raise NotAllowed(
+                f"{request.cluster.name} can be checked and planned, not upgraded: {configured.check_only_reason}",
+                "Change the configuration, or use plan.",
+            )
+        now = self._clock.now()
+        run = UpgradeRun(
+            id=f"r-{self._clock.new_id()}",
+            request=request,
+            policy=configured.policy,
+            time_zone=configured.time_zone,
+            requester=actor,
+            created_at=now,
+            next_due_at=now,
+            last_seq=1,
+            channel=channel,
+        )
+        told = {"target": str(request.target) if request.target else None, "scope": request.scope.value}
+        event = UpgradeEvent(run_id=run.id, seq=1, at=now, kind=EventKind.RUN_REQUESTED, actor=actor, data=told)
+        self._store.create(run, [event])
+        self._runner.asked()
+        self._tell()
+        return run
+
+    def approve(
+        self, run_id: str, *, gate: str, digest: str, actor: str, origin: str, ticked: Collection[str] = ()
+    ) -> None:
+        """Approve an open gate. ``ticked``: ids of the items of the check list that the person looked after.
+
+        Raises DecisionOutdated when that gate of that plan is not the open one, NotNow when none is, ChecklistOpen when
+        an item is neither among ``ticked`` nor was ticked before.
+        """
+        judge = partial(must_be_approvable, gate=gate, digest=digest, ticked=ticked)
+        told = {"ticked": " ".join(ticked)} if ticked else {}
+        self._ask("approve", run_id, actor, origin, judge, gate=gate, digest=digest, **told)
+
+    def reject(self, run_id: str, *, gate: str, digest: str, actor: str, reason: str = "", origin: str) -> None:
+        judge = partial(must_wait_for, gate=gate, digest=digest)
+        self._ask("reject", run_id, actor, origin, judge, gate=gate, digest=digest, reason=reason)
+
+    def pause(self, run_id: str, *, actor: str, origin: str) -> None:
+        self._ask("pause", run_id, actor, origin, must_not_be_paused)
+
+    def resume(self, run_id: str, *, actor: str, origin: str) -> None:
+        self._ask("resume", run_id, actor, origin, must_be_resumable)
+
+    def retry(self, run_id: str, *, actor: str, origin: str) -> None:
+        self._ask("retry", run_id, actor, origin, must_have_failed)
+
+    def abort(self, run_id: str, *, actor: str, origin: str) -> None:
+        self._ask("abort", run_id, actor, origin, must_be_going)
+
+    def recheck(self, run_id: str, *, actor: str, origin: str) -> None:
+        self._ask("recheck", run_id, actor, origin, must_be_recheckable)
+
+    def confirm(self, run_id: str, step_id: str, *, actor: str, origin: str) -> None:
+        judge = partial(must_wait_for_confirmation, step_id=step_id)
+        self._ask("confirm", run_id, actor, origin, judge, step_id=step_id)
+
+    def waive(
+        self, run_id: str, *, code: str, subject: str, reason: str, actor: str, origin: str, until: date | None = None
+    ) -> None:
+        """Accept a finding. ``until``: the last day on which the waiver counts, in the cluster's time zone."""
+        given = partial(must_be_waivable, code=code, subject=subject, reason=reason)
+        judge = given if until is None else partial(given, until=until, now=self._clock.now())
+        told = {"until": until.isoformat()} if until else {}
+        self._ask("waive", run_id, actor, origin, judge, code=code, subject=subject, reason=reason.strip(), **told)
+
+    def _ask(
+        self, verb: Verb, run_id: str, actor: str, origin: str, judge: Callable[[UpgradeRun], None], **payload: str
+    ) -> None:
+        """Commit the one row, unless the verb does not apply. A redelivered request changes and says nothing."""
+        run = self.run(run_id)
+        try:
+            must_be_going(run)
+            judge(run)
+        except UpgradeError:
+            if self._store.posted(origin):
+                return
+            raise
+        now = self._clock.now()
+        row = InboxRow(run_id=run.id, kind=verb, actor=actor, origin=origin, payload=payload, at=now)
+        if self._store.post(row):
+            self._runner.asked()
+
+
+def _caught(act: Callable[[], R]) -> R | UpgradeError:
+    """The answer of a short job, or why there is none."""
+    try:
+        return act()
+    except UpgradeError as error:
+        return error
+    except Exception as error:
+        _log.exception("a short job met an error that nobody foresaw")
+        return UpgradeError(f"An error that nobody foresaw: {type(error).__name__}.", "Look at the bot's log.")

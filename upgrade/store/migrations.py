@@ -1,0 +1,78 @@
+"""The schema, as numbered migrations. Never change one that was released; add the next."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("eks-upgrade-bot")
+
+
+@migrations(name="0001_runs_events_inbox_messages")
+def runs_events_inbox_messages(db: Database) -> None:
+    """``holds_cluster`` is 1 for every status that is not terminal, but ``scheduled``: one such run a cluster.
+
+    ``consumed_by`` is the version of the run that took the request in; null while it waits.
+    """
+    db.execute(
+        """
+        create table runs (
+            id text primary key,
+            version integer not null,
+            cluster text not null,
+            status text not null,
+            finished integer not null,
+            holds_cluster integer not null,
+            created_at text not null,
+            next_due_at text,
+            last_seq integer not null,
+            run text not null
+        ) strict
+        """
+    )
+    db.execute("create unique index one_run_a_cluster on runs (cluster) where holds_cluster = 1")
+    db.execute("create index runs_unfinished on runs (next_due_at) where finished = 0")
+    db.execute("create index runs_by_cluster on runs (cluster, created_at)")
+    db.execute(
+        """
+        create table events (
+            run_id text not null references runs (id),
+            seq integer not null,
+            at text not null,
+            kind text not null,
+            event text not null,
+            primary key (run_id, seq)
+        ) strict, without rowid
+        """
+    )
+    db.execute(
+        """
+        create table inbox (
+            id integer primary key autoincrement,
+            run_id text not null references runs (id),
+            kind text not null,
+            actor text not null,
+            origin text not null unique,
+            payload text not null,
+            at text not null,
+            consumed_by integer
+        ) strict
+        """
+    )
+    db.execute("create index inbox_waiting on inbox (run_id, id) where consumed_by is null")
+    db.execute(
+        """
+        create table messages (
+            run_id text not null,
+            kind text not null,
+            key text not null,
+            channel_id text not null,
+            ts text,
+            shown_seq integer not null,
+            content_hash text not null,
+            primary key (run_id, kind, key)
+        ) strict, without rowid
+        """
+    )
+
+
+KNOWN = frozenset({"0001_runs_events_inbox_messages"})

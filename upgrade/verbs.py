@@ -1,0 +1,117 @@
+"""Whether what a person asks applies to a run as it stands now; if not, the sentence that says why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import Final
+
+from upgrade.checklist import unticked
+from upgrade.engine.advance import can_recheck, can_resume
+from upgrade.engine.course import failed_steps
+from upgrade.errors import ChecklistOpen, DecisionOutdated, NotNow
+from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
+from upgrade.windows import time_zone
+
+#: How a run stands, for the end of a sentence: "it ...".
+_STANDS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.CHECKING: "is being checked",
+    RunStatus.BLOCKED: "is blocked by what its check found",
+    RunStatus.AWAITING_APPROVAL: "waits for an approval",
+    RunStatus.SCHEDULED: "is approved and waits for its start",
+    RunStatus.RUNNING: "is running",
+    RunStatus.PAUSED: "is paused",
+    RunStatus.SUCCEEDED: "succeeded",
+    RunStatus.FAILED: "was given up at a failed step",
+    RunStatus.ABORTED: "was aborted",
+    RunStatus.REJECTED: "was rejected",
+    RunStatus.EXPIRED: "expired, because nobody approved it in time",
+}
+
+
+def must_be_going(run: UpgradeRun) -> None:
+    """Raises NotNow when the run has ended or is ending."""
+    if run.status.finished:
+        raise NotNow(
+            f"Run {run.id} of {run.cluster.name} has ended: it {_STANDS[run.status]}.", "See it with: history."
+        )
+    if run.intent is Intent.ABORT:
+        raise NotNow(f"Run {run.id} is being aborted; it ends when what is under way has finished.")
+
+
+def must_wait_for(run: UpgradeRun, gate: str, digest: str) -> None:
+    """Raises NotNow when no gate is open, DecisionOutdated when it is another or the plan is another."""
+    if run.status is not RunStatus.AWAITING_APPROVAL or run.plan is None:
+        raise NotNow(f"Run {run.id} does not wait for an approval; it {_STANDS[run.status]}.")
+    if run.waiting_for != gate or run.plan.digest != digest:
+        raise DecisionOutdated(
+            "That decision is for a plan or a gate that is not open any more.", "Look at the present plan first."
+        )
+
+
+def must_be_approvable(run: UpgradeRun, gate: str, digest: str, ticked: Collection[str]) -> None:
+    """Raises what ``must_wait_for`` raises; ChecklistOpen when items of the check list are not ticked yet."""
+    must_wait_for(run, gate, digest)
+    if left := unticked(run, gate, ticked):
+        raise ChecklistOpen(
+            f"Not ticked yet: {'; '.join(item.title for item in left)}.",
+            "An approval counts once somebody has looked after each of them.",
+        )
+
+
+def must_not_be_paused(run: UpgradeRun) -> None:
+    if run.intent is not Intent.GO:
+        raise NotNow(f"Run {run.id} is paused already.", "Use resume to go on.")
+
+
+def must_be_resumable(run: UpgradeRun) -> None:
+    if failed_steps(run):
+        raise NotNow(
+            f"Run {run.id} stands at a failed step: resume does not help.",
+            "Use retry or abort; status shows what failed.",
+        )
+    if not can_resume(run):
+        raise NotNow(f"Run {run.id} is not paused; it {_STANDS[run.status]}.")
+
+
+def must_have_failed(run: UpgradeRun) -> None:
+    if not failed_steps(run):
+        raise NotNow(f"No step of run {run.id} has failed; it {_STANDS[run.status]}.", "Use resume or recheck.")
+
+
+def must_be_recheckable(run: UpgradeRun) -> None:
+    if not can_recheck(run):
+        raise NotNow(
+            f"There is nothing to look at again in run {run.id}: it {_STANDS[run.status]}.",
+            "Recheck works on runs that are blocked, wait for the approval of their plan, or stand at a finding.",
+        )
+
+
+def must_wait_for_confirmation(run: UpgradeRun, step_id: str) -> None:
+    if run.step(step_id).status is not StepStatus.FOLLOWING or not step_id.startswith("confirm/"):
+        raise NotNow(
+            f"Run {run.id} does not wait for a confirmation of “{step_id[:100]}” now.",
+            "Its steps that wait are in status.",
+        )
+
+
+def must_be_waivable(
+    run: UpgradeRun, code: str, subject: str, reason: str, *, until: date | None = None, now: datetime | None = None
+) -> None:
+    """Raises NotNow unless the finding is there, may be waived, and stands in the way now.
+
+    ``until`` is the last day on which the waiver is to count; given with ``now`` it must not be over.
+    """
+    if not reason.strip():
+        raise NotNow("A waiver needs a reason.", "Say why the finding can be accepted.")
+    if until is not None and now is not None and until < now.astimezone(time_zone(run.time_zone)).date():
+        raise NotNow(f"{until} is over.", "Give a day from today on, or none.")
+    findings = run.report.findings if run.report else ()
+    found = [finding for finding in findings if (finding.code, finding.subject) == (code, subject)]
+    if not found:
+        raise NotNow(f"Run {run.id} has no finding {code} about “{subject[:100]}”.", "Recheck, then look again.")
+    if not any(finding.waivable for finding in found):
+        raise NotNow(f"{code} cannot be waived.", found[0].remedy)
+    at_start = run.started_at is None and run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)
+    if not at_start and run.blocked_phase is None:
+        raise NotNow(f"No finding stands in the way of run {run.id} now: it {_STANDS[run.status]}.")
