@@ -61,6 +61,7 @@ class Stage:
     Args:
         scenario: what the world is at its start.
         speed: domain seconds for one real second.
+        clock: what the world lives by instead; default: starts at the scenario's date and runs at that speed.
         faces: which of ``FACES`` are served.
         manifest: the Slack app's manifest, as YAML; needed for the Slack face.
         slack_rate_limits: pacing of the Slack face; default: as Slack does.
@@ -72,6 +73,7 @@ class Stage:
         scenario: Scenario,
         *,
         speed: float = 60.0,
+        clock: DomainClock | None = None,
         faces: tuple[str, ...] = FACES,
         manifest: str | None = None,
         slack_rate_limits: RateLimits | None = None,
@@ -81,7 +83,7 @@ class Stage:
         self.faces = faces
         self._temporary = None if home else tempfile.TemporaryDirectory(prefix="eks-upgrade-sandbox-")
         self.home = home or Path(self._temporary.name if self._temporary else ".")
-        self.clock = DomainClock(scenario.date, speed)
+        self.clock = clock or DomainClock(scenario.date, speed)
         self.world = World(scenario, self.clock)
         # The AWS face checks the Kubernetes face's tokens as STS would, so the two come together.
         self.aws = AwsFace(self.world) if {"aws", "kubernetes"} & set(faces) else None

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from slack_sdk import WebClient
 
 from handlers.views.run import render_run
+from sandbox.world.objects import NODES
 from tests.browser.conftest import Open
 from tests.handlers import samples
 from tests.sandbox.page.playground import OPS, Playground
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_cluster_moves_before_ones_eyes(browse: Open, tmp_path: Path) -> None:
-    with Playground(tmp_path, speed=900) as ground:
+    with Playground(tmp_path, by_hand=True) as ground:
         world = ground.stage.world
         cluster = world.find_cluster("c")
         page = browse(ground)
@@ -30,11 +31,14 @@ def test_the_cluster_moves_before_ones_eyes(browse: Open, tmp_path: Path) -> Non
         world.update_cluster_version(cluster, "1.35", token="a")
         expect(plane.get_by_role("progressbar")).to_be_visible()
         expect(plane).to_contain_text("→1.35")
-        expect(plane.locator(".status")).to_have_text("ACTIVE", timeout=45_000)
+        ground.let_pass(lambda: cluster.status == "ACTIVE")
+        expect(plane.locator(".status")).to_have_text("ACTIVE")
         world.update_nodegroup_version(cluster, "core", version="1.35", token="b")
         expect(page.locator(".group.busy")).to_contain_text("core")
-        expect(page.locator(".cell.cordoned").first).to_contain_text("cordoned", timeout=45_000)
-        expect(page.locator(".legend")).to_have_text(re.compile(r"1\.34 · 3 nodes.*1\.35 · 2 nodes"), timeout=45_000)
+        ground.let_pass(lambda: any(node["spec"].get("unschedulable") for node in cluster.kube.list(NODES)))
+        expect(page.locator(".cell.cordoned").first).to_contain_text("cordoned")
+        ground.let_pass(lambda: cluster.nodegroups["core"].status == "ACTIVE")
+        expect(page.locator(".legend")).to_have_text(re.compile(r"1\.34 · 3 nodes.*1\.35 · 2 nodes"))
         history = page.locator(".updates li").last
         expect(history).to_contain_text("control-plane → 1.35")
         expect(history.locator(".update-took")).to_have_text(re.compile(r"^\d+ min$"))

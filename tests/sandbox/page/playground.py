@@ -5,13 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.bot_process import BotProcess
+from sandbox.clock import DomainClock
 from sandbox.page.server import Page
 from sandbox.scenario import parse_scenario
 from sandbox.slack import RateLimits, SlackFace
@@ -45,13 +47,26 @@ expected: {{status: succeeded}}
 """
 
 
-class Playground:
-    """The stage, its page, and a child process in the bot's place that does nothing."""
+class HandClock(DomainClock):
+    """Time that a test moves, so that what passes quickly can be looked at."""
 
-    def __init__(self, home: Path, *, speed: float = 60.0, with_bot: bool = True, with_slack: bool = True) -> None:
+    moved = timedelta()
+
+    def now(self) -> datetime:
+        return self.domain_origin + self.moved
+
+
+class Playground:
+    """The stage, its page, and a child process in the bot's place that does nothing.
+
+    With `by_hand`, time stands until `let_pass` moves it.
+    """
+
+    def __init__(self, home: Path, *, by_hand: bool = False, with_bot: bool = True, with_slack: bool = True) -> None:
+        scenario = parse_scenario(SCENARIO)
         self.stage = Stage(
-            parse_scenario(SCENARIO),
-            speed=speed,
+            scenario,
+            clock=HandClock(scenario.date) if by_hand else None,
             faces=("slack",) if with_slack else (),
             manifest=MANIFEST.read_text(),
             slack_rate_limits=RateLimits(enabled=False),
@@ -69,6 +84,17 @@ class Playground:
     @property
     def port(self) -> int:
         return int(self.page.address.rstrip("/").rsplit(":", 1)[1])
+
+    def let_pass(self, until: Callable[[], bool], limit: timedelta = timedelta(hours=2)) -> None:
+        """Goes from event to event of the world until the condition holds; fails when it does not within the limit."""
+        clock, world = self.stage.clock, self.stage.world
+        assert isinstance(clock, HandClock)
+        while not until():
+            at = world.next_event_at()
+            assert at is not None, "nothing will happen any more"
+            clock.moved = at - clock.domain_origin
+            assert clock.moved <= limit, "waited in vain"
+            world.settle()
 
     def __enter__(self) -> Playground:
         self.stage.start()
