@@ -15,7 +15,8 @@ class EventKind(StrEnum):
 
     RUN_REQUESTED = "run-requested"  # target, scope
     REQUEST_REFUSED = "request-refused"  # verb, reason: this person may not
-    CHECKS_FINISHED = "checks-finished"  # blockers, waived, warnings, unknowns (counts), phase (when looked at again)
+    # blockers, waived, warnings, unknowns (counts), phase (when looked at again), ahead (hours before the start)
+    CHECKS_FINISHED = "checks-finished"
     RUN_BLOCKED = "run-blocked"  # codes, reasons
     PLAN_READY = "plan-ready"  # digest
     PLAN_CHANGED = "plan-changed"  # old, new (digests)
@@ -25,6 +26,9 @@ class EventKind(StrEnum):
     WAIVER_GIVEN = "waiver-given"  # code, subject, reason, until (a day, or None)
     WAIVER_EXPIRED = "waiver-expired"  # code, subject, until
     RUN_SCHEDULED = "run-scheduled"  # start_at
+    RUN_RESCHEDULED = "run-rescheduled"  # start_at, before (None before a start was set)
+    START_MISSED = "start-missed"  # start_at
+    FREEZE_LIFTED = "freeze-lifted"  # freeze, reason
     RUN_STARTED = "run-started"
     GATE_OPENED = "gate-opened"  # gate: waits for an approval
     GATE_PASSED = "gate-passed"  # gate
@@ -54,7 +58,7 @@ class EventKind(StrEnum):
     RUN_FAILED = "run-failed"  # control_plane, done, not_done
     RUN_SUCCEEDED = "run-succeeded"  # seconds
     BOT_RESTARTED = "bot-restarted"  # following: [{step_id, update_id}]
-    WINDOW_CLOSED = "window-closed"  # opens_at
+    WINDOW_CLOSED = "window-closed"  # opens_at, reason
     WINDOW_OPENED = "window-opened"
     SLACK_UNREACHABLE = "slack-unreachable"  # since
     SLACK_REACHABLE = "slack-reachable"

@@ -14,6 +14,7 @@ from pydantic import Field
 from upgrade.eks import ClusterId, LaunchTemplate
 from upgrade.facts import Value
 from upgrade.versions import AddonVersion, KubernetesVersion
+from upgrade.work_times import Freeze
 
 
 class NodePolicy(StrEnum):
@@ -42,7 +43,15 @@ class UpgradePolicy(Value):
         parallel_nodegroups: how many node groups may be updated at once.
         notice: how long before the start the announcement is made.
         approval_expires: how long a plan waits for its approvals.
+        approval_valid: how long the approvals of a plan count once they are complete; half-way beyond it they are asked
+            for again before the next phase.
         windows: maintenance windows as ``mon-fri 09:00-17:00``, in the cluster's time zone; none means always.
+        freezes: times in which nothing starts, whatever the windows say.
+        bake_after_hop: how long a version is watched before the next hop.
+        bake_before_nodes: how long the control plane is watched before nodes follow: until then it can go back
+            (docs/decisions/0007).
+        one_hop_a_window: the next hop waits for the next window.
+        remind: how long before the start everybody is reminded of the announcement.
         checklist: whether each item of a plan's check list must be ticked by somebody before an approval counts
             (``required``), or the list is only shown (``shown``).
     """
@@ -54,7 +63,13 @@ class UpgradePolicy(Value):
     parallel_nodegroups: int = Field(default=1, ge=1, le=20)
     notice: timedelta = timedelta(minutes=15)
     approval_expires: timedelta = timedelta(hours=24)
+    approval_valid: timedelta = timedelta(days=7)
     windows: tuple[str, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    bake_after_hop: timedelta = timedelta(0)
+    bake_before_nodes: timedelta = timedelta(0)
+    one_hop_a_window: bool = False
+    remind: tuple[timedelta, ...] = ()
     checklist: Literal["required", "shown"] = "required"
 
 
@@ -159,11 +174,31 @@ class VerifyStep(_Step):
         return f"verify@{self.version}" if self.after == "hop" else f"verify-nodes@{self.version}"
 
 
+class BakeStep(_Step):
+    """Watch a version for a while before going on, while the way back is open (C-33, docs/decisions/0007).
+
+    Args:
+        version: what the control plane is on.
+        lasts: how long; zero when only the window is waited for.
+        next_window: go on in a later maintenance window than the one it began in.
+    """
+
+    kind: Literal["bake"] = "bake"
+    version: KubernetesVersion
+    lasts: timedelta = timedelta(0)
+    next_window: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"bake@{self.version}"
+
+
 Step = Annotated[
-    AnnounceStep | ControlPlaneStep | AddonStep | NodegroupStep | ConfirmStep | VerifyStep, Field(discriminator="kind")
+    AnnounceStep | ControlPlaneStep | AddonStep | NodegroupStep | ConfirmStep | VerifyStep | BakeStep,
+    Field(discriminator="kind"),
 ]
 _UPDATING: Final = frozenset({"control-plane", "addon", "nodegroup"})
-PhaseKind = Literal["announce", "control-plane", "add-ons", "nodes", "verify"]
+PhaseKind = Literal["announce", "control-plane", "add-ons", "nodes", "verify", "bake"]
 
 
 class Phase(Value):

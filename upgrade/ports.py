@@ -159,6 +159,8 @@ Verb = Literal[
     "approve",
     "reject",
     "waive",
+    "reschedule",
+    "lift",
     "admin",
 ]
 

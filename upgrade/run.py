@@ -117,6 +117,15 @@ class Tick(Value):
     at: datetime
 
 
+class Lift(Value):
+    """Somebody let one run go on in a freeze. ``freeze``: its name."""
+
+    freeze: str
+    by: str
+    reason: str
+    at: datetime
+
+
 class UpgradeRun(Value):
     """Everything about a run but its events. ``version`` counts saves (optimistic lock).
 
@@ -124,7 +133,11 @@ class UpgradeRun(Value):
         plan: None until the checks have finished.
         ticks: what came with approvals; unlike these they outlive a changed plan.
         scheduled_at: when the approvals were complete.
+        wanted_at: when the person who scheduled it wants it to begin; None means as soon as it may.
         start_at: when the approved run may begin.
+        missed_start: the start passed while nobody could see to it: it waits until a person gives another.
+        looked_ahead_at: when a scheduled run last looked at its cluster ahead of the start.
+        lifts: freezes that do not hold this run.
         notice_at: when the announcement was seen to be delivered.
         steps: state by step id; a step that is missing is pending.
         branches: ids of C-06 branch steps that were put in front of a control-plane step, by that step's id.
@@ -155,7 +168,11 @@ class UpgradeRun(Value):
     waivers: tuple[Waiver, ...] = ()
     waiting_for: str | None = None
     scheduled_at: datetime | None = None
+    wanted_at: datetime | None = None
     start_at: datetime | None = None
+    missed_start: bool = False
+    looked_ahead_at: datetime | None = None
+    lifts: tuple[Lift, ...] = ()
     notice_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -12,6 +12,7 @@ from upgrade.findings import Finding, Report
 from upgrade.plan import UpgradePlan
 from upgrade.ports import Verb
 from upgrade.run import Outcome
+from upgrade.work_times import Freeze
 
 
 class IntentGiven(Value):
@@ -75,6 +76,7 @@ class ChecksFinished(Value):
         baseline: ready workloads as ``kind/namespace/name`` (A-28).
         unapproved: ids of steps that a plan made now would have and the approved one has not.
         error: why there is no report or plan; ``temporary`` when looking again may help.
+        ahead: a look ahead of the start of a scheduled run: while people are awake, they hear what would void it.
         impossible: the request itself cannot be met: the version is not offered, or there is nothing to do.
     """
 
@@ -87,6 +89,7 @@ class ChecksFinished(Value):
     unapproved: tuple[str, ...] = ()
     error: str = ""
     temporary: bool = False
+    ahead: bool = False
     impossible: bool = False
 
 
@@ -118,11 +121,29 @@ class StepLooked(Value):
 
 
 class WindowChanged(Value):
-    """The maintenance window closed, or opened."""
+    """The maintenance window closed, or opened. ``reason``: why it is closed, when that is a freeze."""
 
     kind: Literal["window"] = "window"
     open: bool
     opens_at: datetime | None = None
+    reason: str = ""
+
+
+class StartMoved(Value):
+    """A person gives a run another start; None means as soon as it may."""
+
+    kind: Literal["start-moved"] = "start-moved"
+    start_at: datetime | None
+    actor: str
+
+
+class FreezeLifted(Value):
+    """A person lets this run go on in a freeze."""
+
+    kind: Literal["freeze-lifted"] = "freeze-lifted"
+    freeze: str
+    reason: str
+    actor: str
 
 
 class SlackChanged(Value):
@@ -149,9 +170,10 @@ class TimePassed(Value):
 
 
 class Restarted(Value):
-    """The process died or was stopped, and is back."""
+    """The process died or was stopped, and is back. ``freezes``: those of the configuration now; None: as they were."""
 
     kind: Literal["restarted"] = "restarted"
+    freezes: tuple[Freeze, ...] | None = None
 
 
 Signal = Annotated[
@@ -165,6 +187,8 @@ Signal = Annotated[
     | StepReleased
     | StepLooked
     | WindowChanged
+    | StartMoved
+    | FreezeLifted
     | SlackChanged
     | NoticeDelivered
     | TimePassed
