@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -93,13 +93,13 @@ def _spans(
             day = today + timedelta(days=offset)
             if day.weekday() not in window.days:
                 continue
-            opens = _instant(day, window.opens, zone)
-            closes = _instant(day + timedelta(days=window.closes_next_day), window.closes, zone)
+            opens = instant_of(day, window.opens, zone)
+            closes = instant_of(day + timedelta(days=window.closes_next_day), window.closes, zone)
             if opens < closes:
                 yield opens, closes
 
 
-def _instant(day: date, reading: time, zone: ZoneInfo) -> datetime:
+def instant_of(day: date, reading: time, zone: tzinfo) -> datetime:
     """When the clock of the zone first shows that reading, in UTC; the instant of the skip when it never does."""
     local = datetime.combine(day, reading, zone)
     instant = local.astimezone(UTC)
