@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Final, Literal
 
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import Nodegroup
 from upgrade.facts import Known, Value
-from upgrade.plan import Phase, Step, UpgradePlan
+from upgrade.plan import BakeStep, Phase, Step, UpgradePlan
 
 Minutes = tuple[float, float]
 
@@ -40,7 +41,7 @@ class PastDuration(Value):
 def estimate_minutes(
     phases: Iterable[Phase], snapshot: ClusterSnapshot, past: Sequence[PastDuration] = ()
 ) -> dict[str, Minutes]:
-    """(low, high) minutes by step id.
+    """(low, high) minutes by step id; a bake lasts what it lasts, and its wait for a window is not in it.
 
     Steps that wait for people (announce, confirm) count as nothing: how long a person takes is not ours to guess.
     """
@@ -49,12 +50,25 @@ def estimate_minutes(
 
 
 def total_minutes(plan: UpgradePlan) -> Minutes:
-    """(low, high) minutes of the whole plan: phases one after the other, ``parallelism`` steps of a phase at a time."""
+    """(low, high) minutes of the whole plan, its bakes too: phases in sequence, ``parallelism`` steps of one at a time.
+
+    Windows and freezes are not in it: ``upgrade.fit.ends_by`` knows them.
+    """
     low = high = 0.0
     for phase in plan.phases:
         phase_low, phase_high = phase_minutes(phase, plan.minutes)
         low, high = low + phase_low, high + phase_high
     return low, high
+
+
+def work_minutes(plan: UpgradePlan) -> Minutes:
+    """(low, high) minutes in which something is done: the plan without its bakes."""
+    return total_minutes(plan.model_copy(update={"phases": tuple(one for one in plan.phases if one.kind != "bake")}))
+
+
+def baking(plan: UpgradePlan) -> timedelta:
+    """How long the plan watches and changes nothing, waits for windows left out."""
+    return sum((step.lasts for _, step in plan.steps() if isinstance(step, BakeStep)), timedelta(0))
 
 
 def phase_minutes(phase: Phase, minutes: Mapping[str, Minutes]) -> Minutes:
@@ -82,6 +96,9 @@ def _step_minutes(step: Step, groups: Mapping[str, Nodegroup], past: Sequence[Pa
             return _from_past(past, "nodegroup", step.name) or _nodegroup_minutes(groups.get(step.name))
         case "verify":
             return VERIFY
+        case "bake":
+            minutes = step.lasts / timedelta(minutes=1)
+            return minutes, minutes
         case _:
             return NOTHING
 

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from upgrade.eks import ClusterId, LaunchTemplate
 from upgrade.facts import Value
+from upgrade.freeze import Freeze
 from upgrade.versions import AddonVersion, KubernetesVersion
-from upgrade.work_times import Freeze
 
 
 class NodePolicy(StrEnum):
@@ -175,22 +175,24 @@ class VerifyStep(_Step):
 
 
 class BakeStep(_Step):
-    """Watch a version for a while before going on, while the way back is open (C-33, docs/decisions/0007).
+    """Watch a version for a while before going on, while the way back is open (C-13, C-33, docs/decisions/0007).
 
     Args:
         version: what the control plane is on.
+        before: what comes after it and gives the way back up.
         lasts: how long; zero when only the window is waited for.
-        next_window: go on in a later maintenance window than the one it began in.
+        next_window: go on in a later maintenance window than the one in which it began.
     """
 
     kind: Literal["bake"] = "bake"
     version: KubernetesVersion
+    before: Literal["hop", "nodes"] = "hop"
     lasts: timedelta = timedelta(0)
     next_window: bool = False
 
     @property
     def id(self) -> str:
-        return f"bake@{self.version}"
+        return f"bake@{self.version}" if self.before == "hop" else f"bake-before-nodes@{self.version}"
 
 
 Step = Annotated[

@@ -1,34 +1,16 @@
-"""When work may be done on a cluster: its maintenance windows, without the freezes that were not lifted."""
+"""When work may be done on a cluster: its maintenance windows, without the freezes that were not lifted. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
 
 from upgrade.facts import Value
+from upgrade.freeze import Freeze
+from upgrade.run import UpgradeRun
 from upgrade.windows import is_open, next_closing, next_opening
 
-#: How often windows and freezes may take turns before a search gives up: no opening within reach.
-_TURNS: Final = 400
-
-
-class Freeze(Value):
-    """A time in which nothing starts: the end of the year, a sale.
-
-    Args:
-        name: tells it from others; unique in the configuration.
-        lifters: ids of the Slack users and user groups that may lift it for a run; none means nobody.
-    """
-
-    name: str
-    starts_at: datetime
-    ends_at: datetime
-    reason: str
-    lifters: tuple[str, ...] = ()
-
-    def holds(self, now: datetime) -> bool:
-        return self.starts_at <= now < self.ends_at
+__all__ = ["Freeze", "WorkTimes", "work_times_of"]
 
 
 class WorkTimes(Value):
@@ -46,16 +28,12 @@ class WorkTimes(Value):
         """Whether work may start at ``now`` (aware). Raises WindowUnreadable."""
         return self.freeze_at(now) is None and is_open(self.windows, self.time_zone, now)
 
-    def next_opening(self, now: datetime) -> datetime | None:
-        """When work may start next, in UTC: ``now`` itself while it may; None when no opening is within reach."""
-        at = now.astimezone(UTC)
-        for _ in range(_TURNS):
-            at = next_opening(self.windows, self.time_zone, at)
-            freeze = self.freeze_at(at)
-            if freeze is None:
-                return at
-            at = freeze.ends_at.astimezone(UTC)
-        return None
+    def next_opening(self, now: datetime) -> datetime:
+        """When work may start next, in UTC: ``now`` itself while it may. Raises WindowUnreadable."""
+        opens = next_opening(self.windows, self.time_zone, now)
+        while freeze := self.freeze_at(opens):  # each turn leaves one freeze behind for good
+            opens = next_opening(self.windows, self.time_zone, freeze.ends_at)
+        return opens
 
     def next_closing(self, now: datetime) -> datetime | None:
         """When the time to work that ``now`` lies in ends, in UTC; None when it is closed, or nothing will close it."""
@@ -66,11 +44,22 @@ class WorkTimes(Value):
         return min((end for end in (window, *freezes) if end is not None), default=None)
 
     def spans(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Openings and closings between two instants, in UTC, in order."""
+        """Openings and closings between two instants, in UTC, in order; no two of them touch."""
         opens = self.next_opening(since)
-        while opens is not None and opens < until:
+        while opens < until:
             closes = self.next_closing(opens)
-            yield opens, min(closes, until) if closes else until
-            if closes is None:
+            if closes is None or closes >= until:
+                yield opens, until.astimezone(UTC)
                 return
+            yield opens, closes
             opens = self.next_opening(closes)
+
+
+def work_times_of(run: UpgradeRun) -> WorkTimes:
+    """The windows and freezes of the run's policy, without the freezes that somebody lifted for this run."""
+    lifted = {one.freeze for one in run.lifts}
+    return WorkTimes(
+        windows=run.policy.windows,
+        time_zone=run.time_zone,
+        freezes=tuple(one for one in run.policy.freezes if one.name not in lifted),
+    )

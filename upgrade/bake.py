@@ -1,0 +1,36 @@
+"""When a bake is over (docs/decisions/0007). Pure.
+
+Its clock runs from the end of what stands before it, so that a closed window, a pause or a restart does not stop it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from upgrade.plan import BakeStep
+from upgrade.run import UpgradeRun
+from upgrade.windows import is_open, next_closing, next_opening
+
+
+def baking_since(run: UpgradeRun, step: BakeStep) -> datetime | None:
+    """When the last step before this bake was over; None when none is."""
+    ends = []
+    for _, other in run.plan.steps() if run.plan else ():
+        if other.id == step.id:
+            break
+        ends.append(run.step(other.id).finished_at)
+    return max((end for end in ends if end is not None), default=None)
+
+
+def baked_at(run: UpgradeRun, step: BakeStep, since: datetime) -> datetime:
+    """When the run may go on after a bake that began at ``since`` (aware); its windows hold it as ever after that.
+
+    ``next_window``: not in the window in which it began; one that began when the windows were closed, because the work
+    before it took longer, goes on in the next one.
+    """
+    over = since + step.lasts
+    windows, zone = run.policy.windows, run.time_zone
+    if not step.next_window or not windows:
+        return over
+    closing = next_closing(windows, zone, since) if is_open(windows, zone, since) else since
+    return max(over, next_opening(windows, zone, closing)) if closing is not None else over
