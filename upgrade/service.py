@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Final, TypeVar
 
@@ -148,6 +148,10 @@ class UpgradeService:
                 _log.exception("a listener for events failed")
 
     # -- looking ----------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Domain time: what the instants of runs are compared with."""
+        return self._clock.now()
 
     def clusters(self) -> tuple[ConfiguredCluster, ...]:
         return tuple(self._configured.values())
