@@ -62,13 +62,13 @@ def measure_on(stand: Stand, *, bursts: int, burst: int) -> list[Row]:
 
 def _beside(opened: ExitStack, stand: Stand) -> SlackFace:
     """The bare app in a workspace of its own."""
-    face = opened.enter_context(workspace(MANIFEST))
+    face = opened.enter_context(workspace(MANIFEST, stand.ack_seconds))
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1]), **face.environment()}
     command = (sys.executable, "-m", "benchmarks.bare_app", str(THREADS))
     app = BotProcess(environment, stand.bot.log.with_name("bare.log"), command)
     app.start()
     opened.callback(app.stop)
-    wait_until(lambda: face.connections > 0, 60, "the bare app's connection to Slack")
+    wait_until(lambda: face.connections > 0, 180, "the bare app's connection to Slack")
     return face
 
 

@@ -14,7 +14,7 @@ from upgrade.events import EventKind
 
 #: What no start can be faster than: an interpreter that loads the same libraries and does nothing.
 _LIBRARIES = "import apscheduler, boto3, click, kubernetes.client, pydantic, slack_bolt, sqlite_utils"
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 180.0
 
 
 def measure(*, upgrades: int = 20, kills: int = 5, speed: float = 15) -> list[Row]:

@@ -16,6 +16,7 @@ from benchmarks.world_process import WorldProcess
 from sandbox.bot_process import BotProcess, run_bot
 from sandbox.scenario import Scenario
 from sandbox.slack import AppManifest, Channel, InstalledApp, SlackFace, User
+from sandbox.slack.limits import ACK_SECONDS
 from sandbox.stage import NOTICES
 from upgrade.engine.clock import ScaledClock
 from upgrade.plan import UpgradePlan
@@ -41,10 +42,11 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def workspace(manifest: str) -> SlackFace:
+def workspace(manifest: str, ack_seconds: float = ACK_SECONDS) -> SlackFace:
     """A Slack workspace with one app in it and Slack's own limits."""
     channels = [Channel(NOTICES), *(Channel(f"team-{index}") for index in range(CHANNELS))]
-    return SlackFace(PEOPLE, channels, app=InstalledApp.install(AppManifest.from_yaml(manifest)))
+    app = InstalledApp.install(AppManifest.from_yaml(manifest))
+    return SlackFace(PEOPLE, channels, app=app, ack_seconds=ack_seconds)
 
 
 def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
@@ -61,6 +63,7 @@ class Stand:
 
     Args:
         speed: domain seconds for one real second.
+        ack_seconds: what Slack gives for an ack.
     """
 
     slack: SlackFace
@@ -69,9 +72,10 @@ class Stand:
     store: SqliteStore
     clock: ScaledClock
 
-    def __init__(self, scenario: Scenario, speed: float) -> None:
+    def __init__(self, scenario: Scenario, speed: float, ack_seconds: float = ACK_SECONDS) -> None:
         self.scenario = scenario
         self.speed = speed
+        self.ack_seconds = ack_seconds
         self._approved: set[tuple[str, str]] = set()
         self._open = ExitStack()
 
@@ -84,7 +88,9 @@ class Stand:
         return self
 
     def _enter(self) -> None:
-        self.slack = self._open.enter_context(workspace(run_bot(["manifest"], {"PATH": "/usr/bin:/bin"})))
+        self.slack = self._open.enter_context(
+            workspace(run_bot(["manifest"], {"PATH": "/usr/bin:/bin"}), self.ack_seconds)
+        )
         self.world = WorldProcess(self.scenario, self.speed)
         self._open.callback(self.world.stop)
         environment: Mapping[str, str] = self.world.environment | self.slack.environment()
@@ -93,7 +99,7 @@ class Stand:
         self.bot = BotProcess(environment, home / "bot.log")
         self.bot.start()
         self._open.callback(self.bot.stop)
-        wait_until(self._connected, 60, "the bot's connection to Slack")
+        wait_until(self._connected, 180, "the bot's connection to Slack")
         self.store = SqliteStore(home / "eks-upgrade-bot.db")
         self._open.callback(self.store.close)
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import click
 
-from sandbox.autopilot import Autopilot, NothingHappens
+from sandbox.autopilot import SLACK_SECONDS, Autopilot, NothingHappens
 from sandbox.bot_process import BotProcess, run_bot
 from sandbox.ending import ending
 from sandbox.page.server import Page
 from sandbox.scenario import Scenario, ScenarioError, load_scenario, shipped_scenarios
 from sandbox.slack import RateLimits
+from sandbox.slack.limits import ACK_SECONDS
 from sandbox.stage import FACES, TO_UNSET, Stage
 
 USAGE, INTERNAL, INTERRUPTED = 64, 70, 130
@@ -90,7 +91,14 @@ def main(  # noqa: PLR0917 - click passes one argument an option
     manifest = run_bot(["manifest"], {"PATH": "/usr/bin:/bin"}) if "slack" in faces else None
     # Slack paces an app by the machine's clock; in a fast world that would be the only thing that does not keep up.
     pacing = RateLimits(scale=max(1.0, speed / FAST))
-    stage = Stage(scenario, speed=speed, faces=faces, manifest=manifest, slack_rate_limits=pacing)
+    stage = Stage(
+        scenario,
+        speed=speed,
+        faces=faces,
+        manifest=manifest,
+        slack_rate_limits=pacing,
+        slack_seconds=SLACK_SECONDS if autopilot else ACK_SECONDS,
+    )
     with stage:
         bot = None if no_bot else BotProcess(stage.environment(), stage.home / "bot.log")
         try:

@@ -14,6 +14,7 @@ from sandbox.clock import DomainClock
 from sandbox.kube.face import KubeFace
 from sandbox.scenario import Scenario
 from sandbox.slack import AppManifest, Channel, InstalledApp, RateLimits, SlackFace, User, UserGroup
+from sandbox.slack.limits import ACK_SECONDS
 from sandbox.world.world import World
 
 FACES = ("aws", "kubernetes", "slack")
@@ -65,6 +66,7 @@ class Stage:
         faces: which of ``FACES`` are served.
         manifest: the Slack app's manifest, as YAML; needed for the Slack face.
         slack_rate_limits: pacing of the Slack face; default: as Slack does.
+        slack_seconds: real seconds that Slack gives an app for an ack or a trigger id; default: three, as Slack does.
         home: where the bot's files go; default: a temporary folder that goes with the stage.
     """
 
@@ -77,6 +79,7 @@ class Stage:
         faces: tuple[str, ...] = FACES,
         manifest: str | None = None,
         slack_rate_limits: RateLimits | None = None,
+        slack_seconds: float = ACK_SECONDS,
         home: Path | None = None,
     ) -> None:
         self.scenario = scenario
@@ -94,7 +97,7 @@ class Stage:
         if "slack" in faces:
             if manifest is None:
                 raise ValueError("the Slack face needs the app's manifest")
-            self.slack = _slack_face(scenario, manifest, slack_rate_limits)
+            self.slack = _slack_face(scenario, manifest, slack_rate_limits, slack_seconds)
 
     def start(self) -> Stage:
         self.world.start()
@@ -172,7 +175,7 @@ class Stage:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def _slack_face(scenario: Scenario, manifest: str, rate_limits: RateLimits | None) -> SlackFace:
+def _slack_face(scenario: Scenario, manifest: str, rate_limits: RateLimits | None, seconds: float) -> SlackFace:
     people = [User(person.name, person.real_name, id=person.id, tz=person.time_zone) for person in scenario.people]
     handles = sorted({group for person in scenario.people for group in person.groups})
     groups = [
@@ -180,4 +183,6 @@ def _slack_face(scenario: Scenario, manifest: str, rate_limits: RateLimits | Non
     ]
     channels = [Channel(OPERATIONS), Channel(NOTICES), Channel("general", bot_is_member=False)]
     app = InstalledApp.install(AppManifest.from_yaml(manifest))
-    return SlackFace(people, channels, groups, app=app, rate_limits=rate_limits)
+    return SlackFace(
+        people, channels, groups, app=app, rate_limits=rate_limits, ack_seconds=seconds, trigger_seconds=seconds
+    )

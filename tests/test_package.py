@@ -14,6 +14,7 @@ import pytest
 from click import Group
 
 from bot.commands import cli
+from tests.patience import LONGEST
 
 ROOT: Final = Path(__file__).parents[1]
 LOCKS: Final = ("requirements.lock", "requirements-sandbox.lock", "requirements-dev.lock")
@@ -64,7 +65,7 @@ def wheel(tmp_path: Path) -> set[str]:
 
 
 def _run(*command: str, cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=LONGEST)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -37,7 +37,8 @@ class SlackFace:
         app: the installed app; `InstalledApp.install(AppManifest.from_yaml(...))` gives one with fresh tokens.
         request_url: where HTTP mode sends everything; used when the manifest has Socket Mode off.
         rate_limits: pacing; `RateLimits(enabled=False)` or a scale for tests.
-        ack_seconds: the deadline of an ack. event_retry_delays: seconds before each redelivery of an event.
+        ack_seconds: the deadline of an ack. trigger_seconds: how long a trigger id is good.
+        event_retry_delays: seconds before each redelivery of an event.
         workspace_options: further keywords of `Workspace`, such as team_url and paid.
     """
 
@@ -51,11 +52,13 @@ class SlackFace:
         request_url: str | None = None,
         rate_limits: RateLimits | None = None,
         ack_seconds: float = limits.ACK_SECONDS,
+        trigger_seconds: float = limits.TRIGGER_SECONDS,
         event_retry_delays: tuple[float, ...] = limits.EVENT_RETRY_DELAYS,
         **workspace_options: Any,
     ) -> None:
         self.app = app
         self.workspace = Workspace(app, people, channels, usergroups, **workspace_options)
+        self.workspace.triggers.lifetime = trigger_seconds
         self.faults = self.workspace.faults
         self._api = WebApi(self.workspace, rate_limits or RateLimits())
         self._sockets = SocketMode(self.workspace)
@@ -94,7 +97,7 @@ class SlackFace:
             target=lambda: asyncio.run(self._serve(port, started)), name="slack-face", daemon=True
         )
         self._thread.start()
-        self.url = self._api.url = self.people.url = f"http://{LOOPBACK}:{started.result(10)}/"
+        self.url = self._api.url = self.people.url = f"http://{LOOPBACK}:{started.result(60)}/"
         return self.api_url
 
     def stop(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from benchmarks import ack, resume
 from benchmarks.scenarios import many_clusters
 from benchmarks.stand import Stand
+from tests.patience import LONGEST, SLACK_SECONDS
 
 
 def test_acks_and_a_resume_are_measured_while_an_upgrade_runs() -> None:
-    with Stand(many_clusters(1, "1.33"), speed=30) as stand:
-        stand.begin_all(100)
+    with Stand(many_clusters(1, "1.33"), speed=30, ack_seconds=SLACK_SECONDS) as stand:
+        stand.begin_all(LONGEST)
         missed, median, slowest = ack.measure_on(stand, bursts=1, burst=6)
         (resumed,) = resume.measure_on(stand, kills=1)
     assert missed.figure == 0

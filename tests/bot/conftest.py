@@ -19,6 +19,7 @@ from bot.pacing import Pacing
 from bot.slack import SlackCalls, make_client
 from sandbox.slack import AppManifest, Channel, InstalledApp, Message, RateLimits, SlackFace, User, UserGroup
 from tests.handlers import samples
+from tests.patience import LONGEST, SLACK_SECONDS
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.ports import AgendaItem, StoredMessage
 from upgrade.run import RunStatus, UpgradeRun
@@ -68,6 +69,8 @@ def make_face() -> Iterator[MakeFace]:
     def make(**options: Any) -> SlackFace:
         app = options.pop("app", None) or InstalledApp.install(AppManifest.from_yaml(MANIFEST.read_text()))
         options.setdefault("rate_limits", RateLimits(enabled=False))
+        options.setdefault("ack_seconds", SLACK_SECONDS)
+        options.setdefault("trigger_seconds", SLACK_SECONDS)
         face = SlackFace(people(), options.pop("channels", channels()), groups(), app=app, **options)
         face.start()
         started.append(face)
@@ -232,7 +235,7 @@ def notifier_of(face: SlackFace, story: Story, *, calls: Any = None, messages: A
     return Notifier(story, messages or story.store, calls, **options)
 
 
-def deliver(notifier: Notifier, limit: float = 30.0) -> None:
+def deliver(notifier: Notifier, limit: float = LONGEST) -> None:
     """Until there is nothing more to do at once."""
     give_up = time.monotonic() + limit
     while (delay := notifier.deliver_once()) < 5:
@@ -242,10 +245,3 @@ def deliver(notifier: Notifier, limit: float = 30.0) -> None:
 
 def thread_of(face: SlackFace, top: Message) -> list[Message]:
     return [message for message in face.workspace.thread(top.channel, top.ts) if message.ts != top.ts]
-
-
-def wait_for(true: Callable[[], Any], limit: float = 30.0) -> None:
-    give_up = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < give_up, "it did not come true in time"
-        time.sleep(0.01)

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from bot.answers import Answers
+from tests.patience import LONGEST
 
 
 def test_work_is_done_later_and_elsewhere() -> None:
@@ -15,13 +16,13 @@ def test_work_is_done_later_and_elsewhere() -> None:
     threads: list[str] = []
 
     def work() -> None:
-        go_on.wait(10)
+        go_on.wait(LONGEST)
         threads.append(threading.current_thread().name)
         done.set()
 
     answers.later(work)  # would never return if it did the work itself
     go_on.set()
-    assert done.wait(10)
+    assert done.wait(LONGEST)
     assert threads[0].startswith("answers")
     answers.stop()
 
@@ -29,9 +30,9 @@ def test_work_is_done_later_and_elsewhere() -> None:
 def test_one_answer_that_hangs_holds_up_no_other() -> None:
     answers = Answers()
     hangs, done = threading.Event(), threading.Event()
-    answers.later(lambda: hangs.wait(10))
+    answers.later(lambda: hangs.wait(LONGEST))
     answers.later(done.set)
-    assert done.wait(10)
+    assert done.wait(LONGEST)
     hangs.set()
     answers.stop()
 

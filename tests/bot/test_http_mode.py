@@ -18,7 +18,8 @@ from bot.listener import HTTP_PATH, HttpListener, make_app
 from bot.slack import SlackCalls, make_client
 from handlers.conversation import Conversation
 from sandbox.slack import AppManifest, InstalledApp, RateLimits, SlackFace
-from tests.bot.conftest import MANIFEST, channels, people, slack_settings, wait_for
+from tests.bot.conftest import MANIFEST, channels, people, slack_settings
+from tests.patience import LONGEST, SLACK_SECONDS, wait_for
 
 BODY = "command=%2Feks-upgrade&text=help&user_id=U0ADA&channel_id=C0OPS&trigger_id=1.2.3&team_id=T1"
 
@@ -31,7 +32,9 @@ def http() -> Iterator[tuple[HttpListener, SlackFace]]:
     declared = replace(AppManifest.from_yaml(MANIFEST.read_text()), socket_mode=False)
     app = InstalledApp.install(declared)
     rates = RateLimits(enabled=False)
-    with SlackFace(people(), channels(), app=app, request_url=url, rate_limits=rates) as face:
+    with SlackFace(
+        people(), channels(), app=app, request_url=url, rate_limits=rates, ack_seconds=SLACK_SECONDS
+    ) as face:
         settings: SlackSettings = slack_settings(face).model_copy(update={"mode": "http", "port": port})
         calls = SlackCalls(make_client(settings))
         nobody: Any = None  # help asks nothing of them
@@ -45,7 +48,7 @@ def http() -> Iterator[tuple[HttpListener, SlackFace]]:
 def send(listener: HttpListener, body: str, headers: dict[str, str], path: str = HTTP_PATH) -> int:
     request = urllib.request.Request(f"http://127.0.0.1:{listener.port}{path}", body.encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=LONGEST) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -76,6 +79,6 @@ def test_what_slack_did_not_sign_just_now_does_not_get_in(http: tuple[HttpListen
 def test_other_paths_and_huge_bodies_are_turned_away(http: tuple[HttpListener, SlackFace]) -> None:
     listener, _ = http
     assert send(listener, BODY, {}, "/") == 404
-    with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=LONGEST) as raw:
         raw.sendall(f"POST {HTTP_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n".encode())
         assert raw.recv(20).startswith(b"HTTP/1.0 400")

@@ -14,8 +14,8 @@ from bot.config import LogSettings, Settings
 from bot.health import Health, ailments, health_file
 from bot.logs import Repeats, hide, set_up_logs
 from bot.scheduler import Scheduler
-from tests.bot.conftest import wait_for
 from tests.handlers import samples
+from tests.patience import wait_for
 from upgrade.engine.clock import parse_clock
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus
@@ -162,7 +162,8 @@ def test_health_is_told_by_the_file_that_the_bot_renews(tmp_path: Path) -> None:
     assert ailments(path) == ["engine is not well"]
     well["engine"] = True
     health.write()
-    assert ailments(path, now=time.time() + 31) == ["The bot has given no sign for 31 seconds."]
+    at = json.loads(path.read_text())["at"]
+    assert ailments(path, now=at + 31) == ["The bot has given no sign for 31 seconds."]
     path.write_text("{")
     assert ailments(path) == [f"The health file {path} cannot be read."]
     health.remove()

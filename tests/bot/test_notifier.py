@@ -25,9 +25,9 @@ from tests.bot.conftest import (
     notifier_of,
     set_for,
     thread_of,
-    wait_for,
 )
 from tests.handlers import samples
+from tests.patience import wait_for
 from upgrade.events import EventKind
 from upgrade.ports import StoredMessage
 from upgrade.run import RunStatus
@@ -211,7 +211,7 @@ def test_no_fault_loses_or_doubles_a_message(
     def told(*args: Any, **kwargs: Any) -> Any:
         face.faults.fail_next(method, Fault(kind, seconds=0.01))
         answer = tell(*args, **kwargs)
-        deliver(notifier, 30)
+        deliver(notifier)
         face.faults.clear()
         return answer
 
@@ -256,8 +256,8 @@ def test_a_revoked_token_is_an_outage_not_a_reason_to_forget(face: SlackFace, st
     assert "Checking" in top_of(face).text
 
 
-def test_the_last_state_is_shown_under_slacks_own_limits(make_face: MakeFace, story: Story) -> None:
-    face = make_face(rate_limits=RateLimits())
+def test_the_last_state_is_shown_under_slacks_own_limits(make_face: MakeFace) -> None:
+    face, story = make_face(rate_limits=RateLimits()), Story(MemoryStore())
     notifier = notifier_of(face, story, pacing=Pacing())
     notifier.start()
     try:
@@ -272,7 +272,7 @@ def test_the_last_state_is_shown_under_slacks_own_limits(make_face: MakeFace, st
             notifier.wake()
         story.tell(EventKind.RUN_FAILED, status=RunStatus.FAILED, finished_at=samples.NOW + timedelta(hours=1))
         notifier.wake()
-        wait_for(lambda: face.workspace.messages("ops") and "Given up" in top_of(face).text, 8)
+        wait_for(lambda: face.workspace.messages("ops") and "Given up" in top_of(face).text)
     finally:
         notifier.stop()
     edits = [call for call in face.workspace.api_calls if call.method == "chat.update"]

@@ -7,17 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from sandbox.bot_process import run_bot
 from sandbox.scenario import load_scenario
 from sandbox.stage import Stage
-from tests.bot.conftest import wait_for
+from tests.patience import LONGEST, wait_for
 
 SPEED = 1500.0
 
 
-@pytest.mark.timeout(120)
 def test_start_wait_carries_a_run_out_and_people_decide_from_another_terminal(tmp_path: Path) -> None:
     stage = Stage(load_scenario("one-hop"), speed=SPEED, faces=("aws", "kubernetes"), home=tmp_path)
     with stage:
@@ -40,11 +37,11 @@ def test_start_wait_carries_a_run_out_and_people_decide_from_another_terminal(tm
                 told.update(json.loads(run_bot(["export", start.cluster], environment)))
                 return told["status"] == "awaiting-approval"
 
-            wait_for((tmp_path / "eks-upgrade-bot.db").exists, 20)
-            wait_for(waits_for_approval, 40)
+            wait_for((tmp_path / "eks-upgrade-bot.db").exists)
+            wait_for(waits_for_approval)
             digest = json.loads(run_bot(["export", start.cluster], environment))["plan"]["digest"]
             run_bot(["approve", start.cluster, "--plan", digest[:12], "--tick", "all", "--as", approver], environment)
-            output, _ = waiting.communicate(timeout=60)
+            output, _ = waiting.communicate(timeout=LONGEST)
         finally:
             waiting.kill()
         assert waiting.returncode == 0, output

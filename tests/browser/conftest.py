@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from slack_bolt import App
 from slack_sdk import WebClient
 
 from tests.conftest import TOOLS
+from tests.patience import LONGEST
 from tests.sandbox.page.playground import Playground
 from tests.sandbox.slack.conftest import connect
 
@@ -26,7 +27,8 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 30_000
+PATIENCE_MS = 1000 * LONGEST
+expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., Page]
 

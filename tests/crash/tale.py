@@ -23,14 +23,14 @@ from sandbox.slack import Message, RateLimits
 from sandbox.slack.blocks import elements_of
 from sandbox.slack.inputs import every_box
 from sandbox.stage import NOTICES, OPERATIONS, Stage
+from tests.held import HeldClock
+from tests.patience import LONGEST
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.store.sqlite import SqliteStore
 
 ROOT: Final = Path(__file__).parents[2]
 SCENARIO: Final = Path(__file__).with_name("scenario.yaml")
-#: Real seconds; nothing in these tests waits longer for anything.
-LONGEST: Final = 100.0
 _PRESSED: Final = ("run.approve", "run.retry")
 _CHANGING: Final = frozenset({"control-plane", "addon", "nodegroup"})
 
@@ -66,7 +66,7 @@ class Nursery:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._process.wait(10)
+        self._process.wait(LONGEST)
 
 
 def alive(pid: int) -> bool:
@@ -101,8 +101,14 @@ class Tale:
     def __enter__(self) -> Tale:
         manifest = (ROOT / "manifest.yml").read_text()
         paces = RateLimits(enabled=False)
+        scenario = load_scenario(SCENARIO)
+        self.clock = HeldClock(scenario.date, self.speed)
         self.stage = Stage(
-            load_scenario(SCENARIO), speed=self.speed, manifest=manifest, slack_rate_limits=paces, home=self.folder
+            scenario,
+            clock=self.clock,
+            manifest=manifest,
+            slack_rate_limits=paces,
+            home=self.folder,
         ).start()
         self._store: SqliteStore | None = None
         self._acted_at: dict[str, float] = {}

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.stage import OPERATIONS
 from tests.crash.tale import Nursery, Tale, alive, told_well
+from tests.patience import LONGEST
 from upgrade.events import EventKind
 from upgrade.run import StepStatus
 
@@ -103,8 +104,11 @@ def run_update(tale: Tale, step_id: str) -> str:
 
 
 def test_an_update_that_still_runs_is_found_and_followed_on(make_tale: MakeTale) -> None:
-    """In a slow world: it was started by a bot that died before it could write down its id."""
-    with make_tale(["after aws update_cluster_version 1.35"], speed=120.0) as tale:
+    """It was started by a bot that died before it could write down its id."""
+    with (
+        make_tale(["after aws update_cluster_version 1.35"]) as tale,
+        tale.clock.holding(tale.stage.world, "demo", "control-plane"),
+    ):
         tale.until(lambda: any(event.kind is EventKind.UPDATE_ADOPTED for event in tale.events))
         [effect] = [effect for effect in tale.stage.world.effects if effect.update_id]
         [adopted] = [event for event in tale.events if event.kind is EventKind.UPDATE_ADOPTED]
@@ -161,7 +165,7 @@ def test_a_second_bot_on_the_same_database_names_the_first_and_ends(make_tale: M
             env=tale.stage.environment(),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LONGEST,
             check=False,
         )
         assert second.returncode == 1

@@ -16,7 +16,8 @@ from bot.slack import make_client
 from bot.wiring import Outside, Server, make_server
 from sandbox.slack import Message, Outcome, SlackFace, View
 from sandbox.slack.inputs import every_box
-from tests.bot.conftest import MakeFace, client_of, face, make_face, slack_settings, wait_for
+from tests.bot.conftest import MakeFace, client_of, face, make_face, slack_settings
+from tests.patience import wait_for
 from tests.upgrade.fakes import FakeCluster, FakeClusters, cluster_named
 from tests.upgrade.snapshots import TAKEN_AT
 from upgrade.checklist import unticked
@@ -98,13 +99,13 @@ class Desk:
             outcome = self.face.people.submit_view(user, view.id, every_box(view.blocks))
             assert outcome.ok, outcome
 
-    def until(self, true: Callable[[], Any], limit: float = 20.0) -> None:
-        wait_for(true, limit)
+    def until(self, true: Callable[[], Any]) -> None:
+        wait_for(true)
 
     def until_buttons(self, *verbs: str) -> None:
         wanted = {f"run.{verb}" for verb in verbs}
         try:
-            wait_for(lambda: self.face.workspace.messages("ops") and wanted <= set(self.buttons()), 20)
+            wait_for(lambda: self.face.workspace.messages("ops") and wanted <= set(self.buttons()))
         except AssertionError as error:
             raise AssertionError(f"wanted {verbs}, there is {self.buttons()} under {said(self.top)}") from error
 
@@ -115,11 +116,11 @@ class Desk:
             thread = self.face.workspace.thread("ops", self.top.ts)
             return [said(message) for message in thread if message.ts != self.top.ts and words in said(message)]
 
-        wait_for(found, 20)
+        wait_for(found)
         return found()[0]
 
     def until_status(self, status: RunStatus) -> UpgradeRun:
-        wait_for(lambda: self.runs() and self.runs()[0].status is status, 30)
+        wait_for(lambda: self.runs() and self.runs()[0].status is status)
         return self.runs()[0]
 
     def dialogs(self, user: str) -> list[View]:

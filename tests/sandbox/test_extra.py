@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LONGEST
+
 HIDING = """
 import sys
 
@@ -29,7 +31,7 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, package: str)
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST,
         check=False,
     )
     assert done.returncode == 78

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +17,8 @@ from sandbox.scenario import Scenario
 from sandbox.slack import Message, Outcome, RateLimits, SlackFace, View
 from sandbox.slack.inputs import every_box
 from sandbox.stage import NOTICES, OPERATIONS, Stage
+from tests.held import HeldClock
+from tests.patience import LONGEST, SLACK_SECONDS
 from upgrade.checklist import unticked
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus, StepStatus, UpgradeRun
@@ -25,8 +27,6 @@ from upgrade.store.sqlite import SqliteStore
 ROOT: Final = Path(__file__).parents[2]
 MANIFEST: Final = (ROOT / "manifest.yml").read_text()
 FAST_BOT: Final = (sys.executable, str(Path(__file__).with_name("fast_bot.py")))
-#: Real seconds; nothing in these tests waits longer for anything.
-LONGEST: Final = 45.0
 _TABLES: Final = ("runs", "events", "inbox", "messages")
 T = TypeVar("T")
 
@@ -50,7 +50,15 @@ class Play:
         manifest: str = MANIFEST,
     ) -> None:
         paces = RateLimits(enabled=False)
-        self.stage = Stage(scenario, speed=speed, manifest=manifest, slack_rate_limits=paces, home=folder)
+        self.clock = HeldClock(scenario.date, speed)
+        self.stage = Stage(
+            scenario,
+            clock=self.clock,
+            manifest=manifest,
+            slack_rate_limits=paces,
+            slack_seconds=SLACK_SECONDS,
+            home=folder,
+        )
         assert self.stage.slack is not None
         self.slack: SlackFace = self.stage.slack
         self.database = folder / "eks-upgrade-bot.db"
@@ -86,7 +94,7 @@ class Play:
         if url is None:
             return self.slack.connections > 0
         try:
-            socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=1).close()
+            socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=LONGEST).close()
         except OSError:
             return False
         return True
@@ -241,7 +249,7 @@ class Play:
         return self.until(there, f"run {run_id} to be {' or '.join(statuses)}")
 
     def until_under_way(self, run_id: str, kind: str) -> str:
-        """The id of a step of a kind, once its update is under way."""
+        """The id of a step of a kind, once its update is under way; only for what is held."""
 
         def going() -> str | None:
             steps = self.run(run_id).steps.items()
@@ -249,6 +257,10 @@ class Play:
             return next((step for step in found if step.startswith(kind)), None)
 
         return self.until(going, f"an update of {kind}")
+
+    def holding(self, cluster: str, subject: str = "control-plane") -> AbstractContextManager[None]:
+        """Inside, an update of it is under way from its begin on: no time passes in the world."""
+        return self.clock.holding(self.stage.world, cluster, subject)
 
     @contextmanager
     def story(self, who: str, cluster: str, rest: str = "to 1.36") -> Iterator[UpgradeRun]:

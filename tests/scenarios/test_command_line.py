@@ -24,6 +24,7 @@ from sandbox.command import main
 from sandbox.scenario import load_scenario
 from sandbox.stage import FACES, Stage
 from sandbox.world.identities import EXTERNAL_ID, READ_ROLE, role_arn
+from tests.patience import LONGEST
 from tests.scenarios.play import Play
 
 SANDBOX: Final = (sys.executable, "-m", "sandbox")
@@ -36,7 +37,7 @@ def run(*command: str, environment: Mapping[str, str] | None = None) -> subproce
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        patience = threading.Timer(60, process.terminate)
+        patience = threading.Timer(LONGEST, process.terminate)
         patience.start()
         out, told = process.communicate()
         patience.cancel()
@@ -152,7 +153,7 @@ class Shell:
         """Everything up to the last line, which names the clock or Slack's secrets; then it only waits."""
         assert self._process.stdout is not None
         lines: list[str] = []
-        watchdog = threading.Timer(60, self._process.kill)
+        watchdog = threading.Timer(LONGEST, self._process.kill)
         watchdog.start()
         for line in self._process.stdout:
             lines.append(line.rstrip("\n"))
@@ -168,7 +169,7 @@ class Shell:
         self._process.send_signal(signal.SIGTERM)
         assert self._process.stdout is not None
         self._process.stdout.close()
-        return self._process.wait(30)
+        return self._process.wait(LONGEST)
 
 
 @pytest.fixture(scope="module")
@@ -296,7 +297,7 @@ def test_boto3_and_kubectl_see_the_same_cluster(tmp_path: Path) -> None:
 
 
 def test_people_may_steer_a_run_from_the_shell_while_slack_tells_it(tmp_path: Path) -> None:
-    with Play(load_scenario(PEOPLE), tmp_path, speed=120.0) as play:
+    with Play(load_scenario(PEOPLE), tmp_path) as play:
         environment = play.stage.environment()
 
         def bot(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -312,10 +313,11 @@ def test_people_may_steer_a_run_from_the_shell_while_slack_tells_it(tmp_path: Pa
             assert bot("approve", "pair", "--plan", plan.digest[:8], "--as", name).returncode == 0
             play.refused(upgrade.id, why)
         assert len(play.run(upgrade.id).approvals) == 1
-        assert bot("approve", upgrade.id, "--plan", plan.digest[:8], "--as", "chi").returncode == 0
-        play.until_under_way(upgrade.id, "control-plane")
-        play.told(upgrade.id, "cli:chi approved the plan (2 of 2)")
-        left = bot("abort", "pair", "--as", "ana", "--yes")
+        with play.holding("pair"):
+            assert bot("approve", upgrade.id, "--plan", plan.digest[:8], "--as", "chi").returncode == 0
+            play.until_under_way(upgrade.id, "control-plane")
+            play.told(upgrade.id, "cli:chi approved the plan (2 of 2)")
+            left = bot("abort", "pair", "--as", "ana", "--yes")
         assert "Will still finish: EKS cannot cancel it\n🔄 Control plane to 1.36, update " in left.stdout
         assert play.ends(upgrade.id).status.value == "aborted"
         again = bot("abort", "pair", "--as", "ana", "--yes")

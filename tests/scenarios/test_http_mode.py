@@ -16,6 +16,7 @@ import yaml
 
 from sandbox.scenario import load_scenario
 from sandbox.slack.request_urls import sign
+from tests.patience import LONGEST
 from tests.scenarios.play import MANIFEST, Play, said
 from upgrade.run import RunStatus
 
@@ -48,13 +49,14 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
 def test_commands_buttons_dialogs_and_mentions_come_by_http(play: Play) -> None:
     assert play.slack.connections == 0
     with play.story("ana", "twice") as run:
-        play.approved(run.id, "ben")
-        play.until_under_way(run.id, "control-plane")
-        play.mentions("dev", run.id, "pause")
-        play.told(run.id, "<@U0DEV> asked for a pause")
-        assert play.presses("ana", run.id, "abort").ok
-        assert "Will still finish" in said(play.dialog("ana"))
-        assert play.slack.people.submit_view("ana", play.dialog("ana").id).ok
+        with play.holding("twice"):
+            play.approved(run.id, "ben")
+            play.until_under_way(run.id, "control-plane")
+            play.mentions("dev", run.id, "pause")
+            play.told(run.id, "<@U0DEV> asked for a pause")
+            assert play.presses("ana", run.id, "abort").ok
+            assert "Will still finish" in said(play.dialog("ana"))
+            assert play.slack.people.submit_view("ana", play.dialog("ana").id).ok
         assert play.ends(run.id).status is RunStatus.ABORTED
     assert [one for one in play.slack.workspace.deliveries if not one.ok] == []
 
@@ -85,7 +87,7 @@ def knock(play: Play, body: str, at: int, signature: str) -> int:
     headers = {"X-Slack-Request-Timestamp": str(at), "X-Slack-Signature": signature}
     request = urllib.request.Request(str(play.slack.app.manifest.interactivity_url), body.encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=LONGEST) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

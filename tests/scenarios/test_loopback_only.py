@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
+from tests.patience import LONGEST
 from tests.scenarios.watched import plant, seen
 
 #: Addresses that lead nowhere (RFC 5737), where a hostile environment would send us.
@@ -86,7 +87,7 @@ def test_a_whole_upgrade_dials_nothing_but_loopback_in_a_hostile_environment(tmp
     interpreter = plant(tmp_path)
     options = ["--scenario", "one-hop", "--speed", "1200", "--port", "0", "--autopilot"]
     command = [str(interpreter), "-m", "sandbox", *options]
-    done = subprocess.run(command, env=hostile(tmp_path), capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, env=hostile(tmp_path), capture_output=True, text=True, timeout=LONGEST, check=False)
     assert done.returncode == 0, done.stderr
     notes = seen(tmp_path)
     assert len([note for note in notes if note[:2] == ("sandbox", "socket.bind")]) >= 3  # AWS, Kubernetes, Slack
@@ -115,7 +116,7 @@ def test_the_watch_sees_who_dials_out_and_what_is_started(tmp_path: Path) -> Non
         "subprocess.run(['true'])\nopen(__file__).close()\n"
     )
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
-    subprocess.run([str(plant(tmp_path)), "-m", "leak"], env=environment, timeout=30, check=True)
+    subprocess.run([str(plant(tmp_path)), "-m", "leak"], env=environment, timeout=LONGEST, check=True)
     notes = [(event, what) for _, event, what in seen(tmp_path)]
     assert ("socket.connect", [NOWHERE, 9]) in notes
     assert not is_loopback([NOWHERE, 9])

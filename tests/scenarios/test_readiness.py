@@ -22,6 +22,7 @@ from sandbox.bot_process import BOT
 from sandbox.scenario import SHIPPED, ActionDenied, CheckSpec, Scenario, VerbDenied, load_scenario, parse_scenario
 from sandbox.stage import TO_UNSET, Stage
 from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
+from tests.patience import LONGEST
 from tests.scenarios.play import Play
 from upgrade.checks import REGISTRY, run_checks
 from upgrade.eks import ClusterId
@@ -48,7 +49,7 @@ Report = Mapping[str, Any]
 
 def bot(environment: Mapping[str, str], *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*BOT, *arguments], env={**environment, **more}, capture_output=True, text=True, timeout=120, check=False
+        [*BOT, *arguments], env={**environment, **more}, capture_output=True, text=True, timeout=LONGEST, check=False
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.scenario import shipped_scenarios
+from tests.patience import LONGEST
 
 SPEED = "900"
 
@@ -33,7 +34,7 @@ def play(scenario: str, speed: str = SPEED) -> tuple[int, dict[str, Any], str]:
         ],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=LONGEST,
         check=False,
     )
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr

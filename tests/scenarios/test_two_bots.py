@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.bot_process import BOT, BotProcess
 from sandbox.scenario import load_scenario
+from tests.patience import LONGEST
 from tests.scenarios.play import ROOT, Play
 from upgrade.run import RunStatus
 
@@ -29,7 +30,7 @@ def test_a_second_bot_names_the_holder_and_leaves(play: Play) -> None:
     second = BotProcess(play.stage.environment(), play.stage.home / "second.log")
     with play.unchanged():
         second.start()
-        assert second.wait(30) == REFUSED
+        assert second.wait(LONGEST) == REFUSED
     assert "| 1 | refused" in (ROOT / "docs/commands.md").read_text()
     told = second.log.read_text().splitlines()
     assert told == [
@@ -54,7 +55,7 @@ def test_start_and_wait_looks_on_while_a_server_does_the_work(play: Play) -> Non
     (run,) = play.store.find(limit=2)
     play.approved(run.id, "ben")
     assert play.ends(run.id).status is RunStatus.SUCCEEDED
-    told, _ = looking.communicate(timeout=30)
+    told, _ = looking.communicate(timeout=LONGEST)
     assert looking.returncode == 0, told
     assert "Done in" in told
     assert "approved the plan" in told

@@ -11,6 +11,7 @@ import yaml
 
 from sandbox.scenario import ActionDenied
 from sandbox.stage import Stage
+from tests.patience import LONGEST
 
 
 def doctor(stage: Stage, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +20,7 @@ def doctor(stage: Stage, *options: str, **environment: str) -> subprocess.Comple
         env={**stage.environment(), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST,
         check=False,
     )
 
@@ -73,7 +74,7 @@ def test_with_nothing_configured_it_says_what_is_missing_and_ends_with_78(tmp_pa
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LONGEST,
         check=False,
     )
     assert (done.returncode, done.stdout) == (78, "")

@@ -15,6 +15,7 @@ from sandbox.aws.face import AwsFace
 from sandbox.clock import ManualClock
 from sandbox.scenario import Scenario, parse_scenario
 from sandbox.world.world import World
+from tests.patience import LONGEST
 
 ACCOUNT = "111122223333"
 OTHER_ACCOUNT = "444455556666"
@@ -56,7 +57,7 @@ expected: {status: succeeded}
 MakeClient = Callable[..., Any]
 SESSION = boto3.Session()
 """One for all tests: it keeps the service models that it has read."""
-IMPATIENT: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 20}
+IMPATIENT: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": LONGEST, "read_timeout": LONGEST}
 
 
 @pytest.fixture(scope="session")

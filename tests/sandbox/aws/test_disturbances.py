@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from sandbox.aws.face import AwsFace
 from sandbox.scenario import CallsThrottled
 from sandbox.world.world import World
+from tests.patience import LONGEST
 from tests.sandbox.aws.conftest import MakeClient
 
 
@@ -112,7 +113,7 @@ def test_a_face_listens_on_loopback_only(world: World) -> None:
 
 def test_a_huge_body_is_refused(face: AwsFace) -> None:
     host, port = face.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=LONGEST) as connection:
         connection.sendall(b"POST /clusters HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
         assert b"413" in connection.recv(200)
 

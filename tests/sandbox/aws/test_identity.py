@@ -18,6 +18,7 @@ from sandbox.aws.credentials import Credential, Principal
 from sandbox.aws.face import AwsFace
 from sandbox.aws.signatures import SignatureRejected, SignedRequest, verify_headers
 from sandbox.aws.tokens import TokenRejected
+from tests.patience import LONGEST
 from tests.sandbox.aws.conftest import ACCOUNT, OTHER_ACCOUNT, MakeClient
 from tests.sandbox.aws.test_tokens import token_for
 
@@ -220,7 +221,7 @@ def test_a_request_changed_on_the_way_is_refused(eks: Any) -> None:
 @pytest.mark.parametrize("path", ["/clusters", "/", "/clusters/prod-eu?x=1", "/moto-api/reset"])
 def test_an_unsigned_request_is_refused(face: AwsFace, path: str) -> None:
     with pytest.raises(HTTPError) as caught:
-        urllib.request.urlopen(f"{face.url}{path}", timeout=5)
+        urllib.request.urlopen(f"{face.url}{path}", timeout=LONGEST)
     assert caught.value.code == 403
     assert b"Missing Authentication Token" in caught.value.read()
     caught.value.close()

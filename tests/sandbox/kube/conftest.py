@@ -21,6 +21,7 @@ from sandbox.kube.face import KubeFace
 from sandbox.scenario import parse_scenario
 from sandbox.world.model import Cluster
 from sandbox.world.world import World
+from tests.patience import LONGEST
 
 SCENARIO = """
 name: kube-face
@@ -80,7 +81,7 @@ class Api:
     def __post_init__(self) -> None:
         ca = base64.b64decode(self.cluster.certificate_authority).decode()
         self.token: str = self.kubeconfig["users"][0]["user"]["token"]
-        self._pool = urllib3.PoolManager(ca_cert_data=ca, retries=False, timeout=5)
+        self._pool = urllib3.PoolManager(ca_cert_data=ca, retries=False, timeout=LONGEST)
 
     def call(
         self,
@@ -187,7 +188,7 @@ def kubectl(live: Api, tmp_path: Path) -> Kubectl:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LONGEST,
             check=False,
         )
         assert done.returncode == expect, done.stdout + done.stderr

@@ -6,13 +6,12 @@ import json
 import shutil
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.patience import wait_for
 from tests.sandbox.kube.conftest import Api, Kubectl
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")]
@@ -35,13 +34,6 @@ kind: PodDisruptionBudget
 metadata: {name: hello, namespace: shop}
 spec: {minAvailable: 2, selector: {matchLabels: {app: hello}}}
 """
-
-
-def eventually(condition: Callable[[], bool], within: float = 45) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.05)
 
 
 def node_names(api: Api) -> list[str]:
@@ -108,7 +100,7 @@ def test_drain_empties_its_node_and_leaves_the_others_alone(live: Api, kubectl: 
     every = {pod["metadata"]["uid"] for pod in live.get("/api/v1/pods")["items"]}
     assert going
 
-    kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s")
+    kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
 
     assert all(of_a_daemon_set(pod) for pod in pods_on(live, node))
     left = {pod["metadata"]["uid"] for pod in live.get("/api/v1/pods")["items"]}
@@ -139,9 +131,9 @@ def test_apply_scale_and_rollout_make_the_world_follow(live: Api, kubectl: Kubec
     assert first.splitlines() == ["deployment.apps/hello created", "poddisruptionbudget.policy/hello created"]
     assert "deployment.apps/hello configured" in second
     assert "deployment.apps/hello serverside-applied" in third
-    kubectl("rollout", "status", "-n", "shop", "deployment/hello", "--timeout=60s")
+    kubectl("rollout", "status", "-n", "shop", "deployment/hello", "--timeout=120s")
     kubectl("scale", "-n", "shop", "deployment/hello", "--replicas=1")
-    eventually(lambda: live.get("/apis/apps/v1/namespaces/shop/deployments/hello")["status"].get("replicas") == 1)
+    wait_for(lambda: live.get("/apis/apps/v1/namespaces/shop/deployments/hello")["status"].get("replicas") == 1)
 
 
 def test_a_deleted_pod_is_made_again(live: Api, kubectl: Kubectl) -> None:
@@ -167,7 +159,7 @@ def test_objects_that_kubectl_builds_itself_are_understood(live: Api, kubectl: K
         "selector": {"matchLabels": {"app": "web"}},
     }
     assert live.get("/api/v1/namespaces/canary/configmaps/settings")["data"] == {"a": "b"}
-    kubectl("rollout", "status", "-n", "canary", "deployment/web", "--timeout=60s")
+    kubectl("rollout", "status", "-n", "canary", "deployment/web", "--timeout=120s")
 
 
 def test_can_i_and_whoami_are_answered(live: Api, kubectl: Kubectl) -> None:
@@ -194,9 +186,9 @@ def test_watch_prints_a_change(live: Api, kubectl: Kubectl, tmp_path: Path) -> N
         reader = threading.Thread(target=lambda: lines.extend(watching.stdout or ()), daemon=True)
         reader.start()
         try:
-            eventually(lambda: len(lines) >= 2)
+            wait_for(lambda: len(lines) >= 2)
             kubectl("cordon", node)
-            eventually(lambda: any("SchedulingDisabled" in line for line in lines))
+            wait_for(lambda: any("SchedulingDisabled" in line for line in lines))
         finally:
             watching.terminate()
             reader.join()

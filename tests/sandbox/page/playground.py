@@ -18,6 +18,7 @@ from sandbox.page.server import Page
 from sandbox.scenario import parse_scenario
 from sandbox.slack import RateLimits, SlackFace
 from sandbox.stage import Stage
+from tests.patience import LONGEST, SLACK_SECONDS
 
 MANIFEST = Path(__file__).parents[3] / "manifest.yml"
 HOSTILE = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>"
@@ -70,6 +71,7 @@ class Playground:
             faces=("slack",) if with_slack else (),
             manifest=MANIFEST.read_text(),
             slack_rate_limits=RateLimits(enabled=False),
+            slack_seconds=SLACK_SECONDS,
             home=home,
         )
         idle = [sys.executable, "-c", "import time; print('here I am', flush=True); time.sleep(600)"]
@@ -113,7 +115,7 @@ class Playground:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], str]:
         """One request with exactly these headers besides Host; gives status, headers and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
         try:
             data = body if isinstance(body, str | None) else json.dumps(body)
             connection.request(method, path, data, headers or {})
@@ -131,7 +133,7 @@ class Playground:
     @contextmanager
     def events(self, **query: str) -> Iterator[Listening]:
         """The stream, as a browser hears it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
         try:
             connection.request("GET", f"/api/events?{urlencode(query)}")
             yield Listening(connection.getresponse())

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from sandbox.page.server import Page
+from tests.patience import LONGEST
 from tests.sandbox.page.playground import Playground
 
 PATHS = ("/", "/api/people", "/api/events", "/static/app.js")
@@ -79,7 +80,7 @@ def test_only_the_pages_own_files_are_served(ground: Playground, path: str) -> N
 
 def test_only_one_loopback_address_listens(ground: Playground) -> None:
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", ground.port), timeout=2)
+        socket.create_connection(("127.0.0.2", ground.port), timeout=LONGEST)
 
 
 def test_a_taken_port_is_told(ground: Playground) -> None:

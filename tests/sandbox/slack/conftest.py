@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from sandbox.slack import AppManifest, Channel, InstalledApp, RateLimits, SlackFace, User, UserGroup
+from tests.patience import LONGEST, SLACK_SECONDS, wait_for
 
 SCOPES = frozenset(
     {
@@ -91,6 +91,8 @@ def make_face() -> Iterator[MakeFace]:
         app = InstalledApp.install(declared)
         app = replace(app, scopes=options.pop("scopes", app.scopes))
         options.setdefault("rate_limits", RateLimits(enabled=False))
+        options.setdefault("ack_seconds", SLACK_SECONDS)
+        options.setdefault("trigger_seconds", SLACK_SECONDS)
         face = SlackFace(people(), channels(), groups(), app=app, **options)
         face.start()
         started.append(face)
@@ -104,14 +106,6 @@ def make_face() -> Iterator[MakeFace]:
 @pytest.fixture
 def face(make_face: MakeFace) -> SlackFace:
     return make_face()
-
-
-def wait_for(true: Callable[[], bool], limit: float = 30.0) -> None:
-    """For conditions that no change of the workspace announces."""
-    give_up = time.monotonic() + limit
-    while not true():
-        assert time.monotonic() < give_up, "it did not come true in time"
-        time.sleep(0.005)
 
 
 def client_of(face: SlackFace, **options: Any) -> WebClient:
@@ -136,10 +130,10 @@ def connect() -> Iterator[Connect]:
     def connect_app(face: SlackFace, app: App) -> SocketModeHandler:
         before = face.connections
         faces.append(face)
-        handler = SocketModeHandler(app, face.app.app_token, ping_interval=0.5)
+        handler = SocketModeHandler(app, face.app.app_token, ping_interval=2)
         handlers.append(handler)
         handler.connect()  # type: ignore[no-untyped-call]
-        assert face.workspace.changes.wait_until(lambda: face.connections == before + 1, 5)
+        assert face.workspace.changes.wait_until(lambda: face.connections == before + 1, LONGEST)
         return handler
 
     yield connect_app

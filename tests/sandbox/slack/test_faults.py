@@ -19,6 +19,7 @@ from slack_sdk.webhook import WebhookClient
 
 from sandbox.slack import Fault, Outcome, RateLimits, SlackFace
 from sandbox.slack.errors import NotVisible
+from tests.patience import LONGEST
 from tests.sandbox.slack.conftest import Connect, MakeFace, bolt_of, client_of
 
 GONE = (URLError, ConnectionResetError, http.client.RemoteDisconnected)
@@ -81,7 +82,7 @@ def test_a_fault_of_unknown_kind_is_refused(face: SlackFace) -> None:
 
 
 def test_too_many_posts_get_429_and_the_time_to_wait(make_face: MakeFace) -> None:
-    face = make_face(rate_limits=RateLimits())
+    face = make_face(rate_limits=RateLimits(clock=lambda: 1000.0))  # no time passes
     client = bare(face)
     for number in range(5):
         client.chat_postMessage(channel="C0OPS", text=str(number))
@@ -128,7 +129,7 @@ def test_an_outage_takes_everything_and_then_gives_it_back(face: SlackFace, conn
 
     connect(face, app)
     face.set_outage(True)
-    assert face.workspace.changes.wait_until(lambda: face.connections == 0, 5)
+    assert face.workspace.changes.wait_until(lambda: face.connections == 0, LONGEST)
     with pytest.raises(GONE):
         bare(face).auth_test()
     assert face.people.run_command("ada", "ops", "/eks-upgrade").error == (
@@ -138,6 +139,6 @@ def test_an_outage_takes_everything_and_then_gives_it_back(face: SlackFace, conn
         face.people.post_message("ada", "ops", "x")
     face.set_outage(False)
     assert bare(face).auth_test()["ok"]
-    assert face.workspace.changes.wait_until(lambda: face.connections == 1, 20)
+    assert face.workspace.changes.wait_until(lambda: face.connections == 1, LONGEST)
     again: Outcome = face.people.run_command("ada", "ops", "/eks-upgrade")
     assert again.ok

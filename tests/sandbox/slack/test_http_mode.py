@@ -14,7 +14,8 @@ from slack_sdk.signature import SignatureVerifier
 
 from sandbox.slack import SlackFace, SlashCommand
 from sandbox.slack.request_urls import NotLoopback, sign
-from tests.sandbox.slack.conftest import MakeFace, actions, bolt_of, button, client_of, wait_for
+from tests.patience import LONGEST, wait_for
+from tests.sandbox.slack.conftest import MakeFace, actions, bolt_of, button, client_of
 
 Json = dict[str, Any]
 Serve = Callable[[], "Endpoint"]
@@ -31,6 +32,7 @@ class Endpoint(ThreadingHTTPServer):
         self.status = 200
         self.headers: dict[str, str] = {}
         self.requests: list[tuple[dict[str, str], str]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
 
     @property
     def url(self) -> str:
@@ -43,6 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.server.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.server.meanwhile()
         if self.server.app is None:
             self._answer(self.server.status, self.server.headers, "")
             return
@@ -99,8 +102,8 @@ def test_commands_clicks_and_mentions_arrive_signed(face: SlackFace, endpoint: E
     posted = client_of(face).chat_postMessage(channel="C0OPS", text="x", blocks=[actions(button("go"))])
     assert face.people.click("ada", face.workspace.message("C0OPS", posted["ts"]), "go").ok
     face.people.post_message("ada", "ops", "@eks-upgrades hello")
-    assert face.workspace.changes.wait_until(lambda: all(one.ok for one in face.workspace.deliveries), 5)
-    assert mentions.get(timeout=30)["text"] == "<@U0BOT> hello"
+    assert face.workspace.changes.wait_until(lambda: all(one.ok for one in face.workspace.deliveries), LONGEST)
+    assert mentions.get(timeout=LONGEST)["text"] == "<@U0BOT> hello"
     verifier = SignatureVerifier(face.app.signing_secret)
     assert all(verifier.is_valid_request(body, headers) for headers, body in endpoint.requests)
 
@@ -132,7 +135,7 @@ def test_a_failed_event_comes_three_times_more_and_says_why(face: SlackFace, end
     endpoint.status = 500
     face.people.post_message("ada", "ops", "@eks-upgrades hello")
     assert face.workspace.changes.wait_until(
-        lambda: len(face.workspace.deliveries) == 4 and len(endpoint.requests) == 4, 5
+        lambda: len(face.workspace.deliveries) == 4 and len(endpoint.requests) == 4, LONGEST
     )
     tries = [
         (headers.get("x-slack-retry-num"), headers.get("x-slack-retry-reason")) for headers, _ in endpoint.requests
@@ -144,7 +147,7 @@ def test_a_failed_event_comes_three_times_more_and_says_why(face: SlackFace, end
 def test_an_app_can_forbid_retries(face: SlackFace, endpoint: Endpoint) -> None:
     endpoint.status, endpoint.headers = 500, {"x-slack-no-retry": "1"}
     face.people.post_message("ada", "ops", "@eks-upgrades first")
-    assert face.workspace.changes.wait_until(lambda: any(one.error for one in face.workspace.deliveries), 5)
+    assert face.workspace.changes.wait_until(lambda: any(one.error for one in face.workspace.deliveries), LONGEST)
     endpoint.status = 200
     face.people.post_message("ada", "ops", "@eks-upgrades second")
     wait_for(lambda: any("second" in body for _, body in endpoint.requests))
@@ -152,15 +155,12 @@ def test_an_app_can_forbid_retries(face: SlackFace, endpoint: Endpoint) -> None:
 
 
 def test_nothing_reaches_the_app_while_slack_is_down(make_face: MakeFace, endpoint: Endpoint) -> None:
-    face = make_face(
-        manifest={"socket_mode": False}, request_url=endpoint.url, event_retry_delays=(0.3, 0.0, 0.0), ack_seconds=5
-    )
+    face = make_face(manifest={"socket_mode": False}, request_url=endpoint.url, event_retry_delays=(0.0, 0.0, 0.0))
     endpoint.status = 500
+    endpoint.meanwhile = lambda: face.set_outage(True)
     face.people.post_message("ada", "ops", "@eks-upgrades hello")
-    assert face.workspace.changes.wait_until(lambda: any(one.error for one in face.workspace.deliveries), 5)
-    face.set_outage(True)
     assert face.workspace.changes.wait_until(
-        lambda: len([one for one in face.workspace.deliveries if one.error]) == 4, 5
+        lambda: len([one for one in face.workspace.deliveries if one.error]) == 4, LONGEST
     )
     assert [one.error for one in face.workspace.deliveries] == ["http_service_error"] + ["slack_unreachable"] * 3
     assert len(endpoint.requests) == 1

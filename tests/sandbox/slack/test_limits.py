@@ -11,6 +11,7 @@ from sandbox.slack.changes import ChangeFeed, ChangesForgotten
 from sandbox.slack.errors import SlackError
 from sandbox.slack.limits import RateLimits
 from sandbox.slack.tickets import ResponseUrls, Triggers
+from tests.patience import LONGEST
 
 
 class Clock:
@@ -79,12 +80,12 @@ def test_changes_are_numbered_and_wake_those_who_wait() -> None:
     assert [change.seq for change in feed.since(0)] == [1]
     assert feed.since(1) == []
     threading.Timer(0.05, lambda: feed.add("message-posted", audience="U1")).start()
-    assert [(change.seq, change.audience) for change in feed.since(1, timeout=5)] == [(2, "U1")]
+    assert [(change.seq, change.audience) for change in feed.since(1, timeout=LONGEST)] == [(2, "U1")]
 
 
 async def _await_change(feed: ChangeFeed) -> list[int]:
     threading.Timer(0.05, lambda: feed.add("message-posted")).start()
-    return [change.seq for change in await feed.after(0, 5)]
+    return [change.seq for change in await feed.after(0, LONGEST)]
 
 
 def test_an_event_loop_can_wait_for_changes() -> None:

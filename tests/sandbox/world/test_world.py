@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from sandbox.scenario import CallsThrottled, load_scenario, parse_scenario
 from sandbox.world.model import Duration
 from sandbox.world.picture import longest_chain
 from sandbox.world.world import World
+from tests.patience import LONGEST
 from tests.sandbox.world.play import HEALTHY, Play, play
 
 
@@ -69,10 +71,10 @@ def test_events_happen_at_their_own_time_however_late_they_are_noticed(healthy: 
 def test_idle_world_costs_next_to_nothing() -> None:
     made = Play(load_scenario("fleet"))
     made.wait(timedelta(hours=2))
-    start = datetime.now(UTC)
+    start = time.thread_time()  # of this thread alone, however busy the machine is
     for _ in range(1000):
         made.world.settle()
-    assert (datetime.now(UTC) - start) / 1000 < timedelta(milliseconds=1)
+    assert (time.thread_time() - start) / 1000 < 0.001
 
 
 def test_watchers_are_woken_when_something_happens_by_itself() -> None:
@@ -86,7 +88,7 @@ def test_watchers_are_woken_when_something_happens_by_itself() -> None:
         update = world.update_cluster_version(cluster, "1.35", token="t")
         seen = world.seq
         while update.status == "InProgress":
-            now = world.wait_for_change(seen, timeout=5)
+            now = world.wait_for_change(seen, timeout=LONGEST)
             assert now > seen, "nobody was woken"
             seen = now
         assert signals.is_set()
@@ -101,10 +103,10 @@ def test_stopping_lets_nobody_wait() -> None:
     scenario = parse_scenario(HEALTHY)
     world = World(scenario, DomainClock(scenario.date))
     world.start()
-    waiter = threading.Thread(target=lambda: world.wait_for_change(world.seq, timeout=60))
+    waiter = threading.Thread(target=lambda: world.wait_for_change(world.seq, timeout=10 * LONGEST))
     waiter.start()
     world.stop()
-    waiter.join(timeout=5)
+    waiter.join(timeout=LONGEST)
     assert not waiter.is_alive()
 
 

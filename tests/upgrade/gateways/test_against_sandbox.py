@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -11,6 +10,7 @@ import pytest
 from sandbox.scenario import ActionDenied, VerbDenied, load_scenario
 from sandbox.stage import TO_UNSET, Stage
 from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
+from tests.patience import wait_for
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import ClusterId, EksUpdate, UpdateSubject
 from upgrade.engine.snapshot import take_snapshot
@@ -58,15 +58,14 @@ class Sandbox:
         return self.clusters.changing(self.id, run_id="run-1", requester="U0ANA")[0]
 
     def end_of(self, update: EksUpdate) -> EksUpdate:
-        """The update when it has ended, or the test fails after ten real seconds."""
+        """The update when it has ended."""
         aws = self.changing()
-        nobody = threading.Event()
-        for _ in range(200):
+
+        def ended() -> EksUpdate | None:
             found = aws.describe_update(update.id, update.subject)
-            if found.status != "InProgress":
-                return found
-            nobody.wait(0.05)
-        raise AssertionError(f"{update.id} goes on and on")
+            return None if found.status == "InProgress" else found
+
+        return wait_for(ended, f"the end of {update.id}")
 
 
 def play(name: str) -> Iterator[Sandbox]:

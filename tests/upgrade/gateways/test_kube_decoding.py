@@ -6,6 +6,8 @@ import subprocess
 import sys
 from textwrap import dedent
 
+from tests.patience import LONGEST
+
 _FIRST_USE = """
     import os, sys, threading
     from upgrade.gateways.kube import rows
@@ -40,6 +42,6 @@ _FIRST_USE = """
 def test_threads_that_decode_a_type_for_the_first_time_at_once_do_not_crash_the_process() -> None:
     """msgspec 0.22.0 segfaults when two threads learn a type at once; a dead process is all that there is to see."""
     done = subprocess.run(
-        [sys.executable, "-c", dedent(_FIRST_USE)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", dedent(_FIRST_USE)], capture_output=True, text=True, timeout=LONGEST, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -194,7 +194,7 @@ def test_eight_threads_change_one_counter_without_losing_or_failing(store: Sqlit
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(150)
     assert sorted(done) == list(range(1, 201))
     assert store.load("run-1").last_seq == 200
     assert [one.seq for one in store.events("run-1")] == list(range(1, 201))
@@ -292,7 +292,7 @@ def test_two_processes_may_make_the_schema_at_once(tmp_path: Path) -> None:
     code = "import sys, pathlib, upgrade.store.sqlite as s; s.SqliteStore(pathlib.Path(sys.argv[1])).close()"
     command = [sys.executable, "-c", code, str(tmp_path / "bot.db")]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate(timeout=30)[1] for process in processes] == ["", "", ""]
+    assert [process.communicate(timeout=150)[1] for process in processes] == ["", "", ""]
     assert [process.returncode for process in processes] == [0, 0, 0]
 
 
