@@ -1,4 +1,4 @@
-"""When a bake is over (docs/decisions/0007). Pure.
+"""Where a plan bakes, and when a bake is over (docs/decisions/0007). Pure.
 
 Its clock runs from the end of what stands before it, so that a closed window, a pause or a restart does not stop it.
 """
@@ -6,10 +6,23 @@ Its clock runs from the end of what stands before it, so that a closed window, a
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
-from upgrade.plan import BakeStep
+from upgrade.plan import BakeStep, UpgradePolicy
 from upgrade.run import UpgradeRun
+from upgrade.versions import KubernetesVersion
 from upgrade.windows import is_open, next_closing, next_opening
+
+
+def bake_before(what: Literal["hop", "nodes"], version: KubernetesVersion, policy: UpgradePolicy) -> BakeStep | None:
+    """The rest that the policy wants on ``version``, which a hop reached; None when it wants none."""
+    if what == "nodes":
+        lasts, next_window = policy.bake_before_nodes, False
+    else:
+        lasts, next_window = policy.bake_after_hop, policy.one_hop_a_window and bool(policy.windows)
+    if not lasts and not next_window:
+        return None
+    return BakeStep(version=version, before=what, lasts=lasts, next_window=next_window)
 
 
 def baking_since(run: UpgradeRun, step: BakeStep) -> datetime | None:

@@ -200,6 +200,8 @@ Step = Annotated[
     Field(discriminator="kind"),
 ]
 _UPDATING: Final = frozenset({"control-plane", "addon", "nodegroup"})
+#: Kinds of step, and of phase, that change nothing: the cluster does not show that they were done.
+TRACELESS: Final = frozenset({"announce", "verify", "bake"})
 PhaseKind = Literal["announce", "control-plane", "add-ons", "nodes", "verify", "bake"]
 
 

@@ -8,16 +8,18 @@ the plan made at the start. On every Kubernetes version that the control plane s
 3. add-ons that may not run on the next version are moved to one that fits both (C-11, E-03);
 4. the control plane moves one minor (C-01).
 
-After the last hop nodes are rotated once more (C-15). What this program does not change is a step that a person
+After the last hop nodes are rotated once more (C-15). Behind a hop stand the bakes that the policy wants: before nodes
+follow and before the next hop (docs/decisions/0007). What this program does not change is a step that a person
 confirms, at the place where it has to be done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from upgrade.addon_path import KEPT_UNLISTED, AddonOffers, Fit, addon_rank, left_half_done
+from upgrade.bake import bake_before
 from upgrade.checklist import items_for
 from upgrade.cluster import ClusterSnapshot
 from upgrade.components import Component, cluster_autoscaler, self_managed_addons
@@ -91,6 +93,7 @@ def plan_upgrade(
     draft.bring_addons_level()
     for version in route:
         draft.rotate_before(version)
+        draft.bake("hop")
         draft.fit_addons_for(version)
         draft.move_control_plane(version)
         draft.bring_addons_level()
@@ -198,6 +201,7 @@ class _Draft:
         self.phases: list[Phase] = []
         self.addon_versions: dict[str, dict[str, AddonVersion]] = {}
         self.notes: list[str] = []
+        self.came_from: KubernetesVersion | None = None
         self.with_addons = scope in (Scope.ALL, Scope.ADDONS)
         self.with_nodes = scope in (Scope.ALL, Scope.NODES)
         offers = need(snapshot.addon_offers) if self.with_addons else ()
@@ -219,8 +223,18 @@ class _Draft:
         return True
 
     def move_control_plane(self, version: KubernetesVersion) -> None:
+        if self.came_from:
+            self.notes.append(f"From control plane {version} on, there is no way back to {self.came_from} (C-30).")
         step = ControlPlaneStep(version=version, if_groups_must_match=self._lagging_groups())
+        self.came_from = self.version
         self.add(f"control-plane@{version}", "control-plane", f"Control plane to {version}", [step])
+
+    def bake(self, before: Literal["hop", "nodes"]) -> None:
+        """Watch what the last hop of this plan reached, as long as the policy says."""
+        step = bake_before(before, self.version, self.policy) if self.came_from else None
+        if step:
+            what = "before nodes follow" if before == "nodes" else "before the next hop"
+            self.add(step.id, "bake", f"Watch {self.version} {what}", [step])
 
     def _lagging_groups(self) -> tuple[NodegroupStep, ...]:
         """What EKS may ask for before it moves on (C-06); approved with the plan, so only with nodes in scope."""
@@ -344,9 +358,14 @@ class _Draft:
             self._rotation(one.group) if one.kind is NodeKind.MANAGED and one.group else self._confirm_rotation(one)
             for one in sets
         ]
+        if steps:
+            self.bake("nodes")
         if self.add(f"nodes@{version}", "nodes", f"Nodes to {version}", steps, self.policy.parallel_nodegroups):
             verify = VerifyStep(version=version, after="nodes")
             self.add(verify.id, "verify", f"Verify nodes on {version}", [verify])
+            if self.came_from:
+                back = f"the control plane goes back to {self.came_from} only after them (C-33)"
+                self.notes.append(f"From nodes on {version} on, {back}.")
 
     def _rotation(self, group: Nodegroup) -> NodegroupStep:
         """The step for a managed node group, with its AMI release pinned (A-55)."""

@@ -22,8 +22,8 @@ T = TypeVar("T")
 def project(snapshot: ClusterSnapshot, steps: Iterable[Step]) -> ClusterSnapshot:
     """The snapshot as it would be taken after those steps, done in that order.
 
-    What is unknown stays unknown. Steps that leave no trace (announce, verify) change nothing. The branch of a control
-    plane step (C-06) is not taken: it is for a refusal that may never come.
+    What is unknown stays unknown. Steps that leave no trace (announce, verify, bake) change nothing. The branch of a
+    control plane step (C-06) is not taken: it is for a refusal that may never come.
     """
     for step in steps:
         snapshot = _after(snapshot, step)

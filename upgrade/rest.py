@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from upgrade.facts import Value
-from upgrade.plan import ConfirmStep, ControlPlaneStep, Step, UpgradePlan
+from upgrade.plan import TRACELESS, ConfirmStep, ControlPlaneStep, Step, UpgradePlan
 
 
 class PlanDifference(Value):
@@ -30,7 +30,7 @@ class PlanDifference(Value):
 
 def shows(step: Step) -> bool:
     """Whether the cluster itself shows that the step was done, so that planning again leaves it out."""
-    return step.kind not in ("announce", "verify") and not (isinstance(step, ConfirmStep) and not step.shows)
+    return step.kind not in TRACELESS and not (isinstance(step, ConfirmStep) and not step.shows)
 
 
 def visible_steps(plan: UpgradePlan, done: Collection[str] = ()) -> tuple[Step, ...]:
@@ -41,9 +41,9 @@ def visible_steps(plan: UpgradePlan, done: Collection[str] = ()) -> tuple[Step, 
 def difference(approved: UpgradePlan, done: Collection[str], fresh: UpgradePlan) -> PlanDifference:
     """Compare a plan made now with what is left of the approved one.
 
-    Steps without a trace (announce, verify, what only a person can tell) are left out: they are remembered, not seen. A
-    C-06 branch may hold less than was approved, or rotations that were approved elsewhere in the plan; anything else in
-    it makes its step count as added.
+    Steps without a trace (announce, verify, bake, what only a person can tell) are left out: they are remembered, not
+    seen. A C-06 branch may hold less than was approved, or rotations that were approved elsewhere in the plan; anything
+    else in it makes its step count as added.
     """
     left = {step.id: step for step in visible_steps(approved, done)}
     now = {step.id: step for step in visible_steps(fresh)}

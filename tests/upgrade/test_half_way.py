@@ -135,6 +135,10 @@ policies = st.builds(
     node_policy=st.sampled_from(NodePolicy),
     parallel_nodegroups=st.integers(1, 3),
     gates=st.lists(st.sampled_from(["control-plane", "add-ons", "nodes"]), unique=True).map(tuple),
+    windows=st.sampled_from([(), ("fri 22:00-04:00",)]),
+    bake_after_hop=st.sampled_from([timedelta(0), timedelta(hours=6)]),
+    bake_before_nodes=st.sampled_from([timedelta(0), timedelta(hours=24)]),
+    one_hop_a_window=st.booleans(),
 )
 
 
@@ -186,6 +190,20 @@ def places(plan: UpgradePlan, done: set[str]) -> list[tuple[str, str | None, int
     return [(phase.id, phase.gate, phase.parallelism, step.id) for phase, step in plan.steps() if step.id in left]
 
 
+def wanted_bakes(plan: UpgradePlan, policy: UpgradePolicy) -> list[str]:
+    """The rests that a plan must have, read off its other phases: each behind a hop of this plan, none elsewhere."""
+    wanted, reached = [], None
+    for phase in plan.phases:
+        first = phase.steps[0]
+        if phase.kind == "nodes" and reached and policy.bake_before_nodes:
+            wanted.append(f"bake-before-nodes@{reached}")
+        if isinstance(first, ControlPlaneStep):
+            if reached and (policy.bake_after_hop or (policy.one_hop_a_window and policy.windows)):
+                wanted.append(f"bake@{reached}")
+            reached = first.version
+    return wanted
+
+
 def replan(state: ClusterSnapshot, plan: UpgradePlan, policy: UpgradePolicy, pins: UpgradePlan | None) -> UpgradePlan:
     try:
         return plan_upgrade(state, plan.to_version, policy, plan.scope, pins=pins)
@@ -209,6 +227,7 @@ def test_replanning_from_every_half_way_state_gives_the_rest_of_the_plan(
     event(f"{len(hops(current, plan.to_version))} hops")
     pins = plan if pinned else None
     steps = [step for _, step in plan.steps()]
+    assert [step.id for step in steps if step.kind == "bake"] == wanted_bakes(plan, policy)
     assert len({step.id for step in steps}) == len(steps)
     assert len({phase.id for phase in plan.phases}) == len(plan.phases)
     state = cluster

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import timedelta
 
 import pytest
 
@@ -30,6 +31,7 @@ from upgrade.errors import FactUnknown, NothingToDo, PlanImpossible, TargetNotOf
 from upgrade.facts import Unknown, need
 from upgrade.plan import (
     AddonStep,
+    BakeStep,
     ConfirmStep,
     ControlPlaneStep,
     NodegroupStep,
@@ -611,3 +613,106 @@ def test_what_is_irrelevant_to_the_plan_does_not_change_its_digest() -> None:
     cluster = healthy_snapshot("1.34")
     other = with_facts(cluster, pods=(), pdbs=(), insights=Unknown(reason="denied"))
     assert plan(other, "1.35").digest == plan(cluster, "1.35").digest
+
+
+# -- bakes ----------------------------------------------------------------------------------------------------------
+
+NIGHTS = ("daily 22:00-04:00",)
+DAY = timedelta(hours=24)
+
+
+def without_add_ons(made: UpgradePlan) -> list[str]:
+    return [phase.id for phase in made.phases if phase.kind not in ("announce", "add-ons", "verify")]
+
+
+def test_productions_bakes_stand_before_the_next_hop_and_before_nodes_follow() -> None:
+    policy = UpgradePolicy(bake_before_nodes=DAY, one_hop_a_window=True, windows=NIGHTS)
+    made = plan(healthy_snapshot("1.34"), "1.36", policy=policy)
+    assert without_add_ons(made) == [
+        "control-plane@1.35",
+        "bake@1.35",
+        "control-plane@1.36",
+        "bake-before-nodes@1.36",
+        "nodes@1.36",
+    ]
+    assert made.find("bake@1.35") == BakeStep(version=k8s("1.35"), next_window=True)
+    assert made.find("bake-before-nodes@1.36") == BakeStep(version=k8s("1.36"), before="nodes", lasts=DAY)
+
+
+def test_a_version_is_watched_once_it_is_verified_and_before_anything_is_done_for_the_next() -> None:
+    unready = with_addon(healthy_snapshot("1.34"), "vpc-cni", version=default_addon("vpc-cni", "1.32"))
+    offers = tuple(
+        one.model_copy(update={"versions": span("1.30", "1.34")})
+        if str(one.version) == default_addon("vpc-cni", "1.35")
+        else one
+        for one in ADDON_OFFERS
+    )
+    made = plan(with_facts(unready, addon_offers=offers), "1.36", policy=UpgradePolicy(bake_after_hop=DAY))
+    ids = phase_ids(made)
+    assert ids[ids.index("bake@1.35") - 1] == "verify@1.35"
+
+
+def test_nodes_that_skew_wants_before_the_next_hop_follow_the_control_plane_too() -> None:
+    groups = (nodegroup("core", "1.21"),)
+    cluster = healthy_snapshot("1.23", nodegroups=groups, nodes=group_nodes(groups[0]), **SIMPLE)
+    policy = UpgradePolicy(bake_before_nodes=DAY, bake_after_hop=timedelta(hours=1))
+    made = plan(cluster, "1.25", policy=policy)
+    # On 1.23 the nodes are rotated before any hop of this plan, so there is nothing to watch.
+    assert without_add_ons(made) == [
+        "nodes@1.23",
+        "control-plane@1.24",
+        "bake@1.24",
+        "control-plane@1.25",
+        "bake-before-nodes@1.25",
+        "nodes@1.25",
+    ]
+    firsts = plan(cluster, "1.25", policy=policy, node_policy=NodePolicy.MATCH_FIRST)
+    assert without_add_ons(firsts)[1:5] == ["control-plane@1.24", "bake-before-nodes@1.24", "nodes@1.24", "bake@1.24"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        UpgradePolicy(),
+        UpgradePolicy(one_hop_a_window=True),  # without windows there is no next one
+        UpgradePolicy(windows=NIGHTS),
+    ],
+)
+def test_a_policy_that_wants_no_rest_has_none(policy: UpgradePolicy) -> None:
+    made = plan(healthy_snapshot("1.34"), "1.36", policy=policy)
+    assert not [phase for phase in made.phases if phase.kind == "bake"]
+
+
+@pytest.mark.parametrize("scope", [Scope.NODES, Scope.ADDONS])
+def test_without_a_hop_there_is_nothing_to_watch(scope: Scope) -> None:
+    policy = UpgradePolicy(bake_before_nodes=DAY, bake_after_hop=DAY)
+    behind = with_group(healthy_snapshot("1.34", addons=addons_on("1.33")), "core", version=k8s("1.33"))
+    made = plan(with_kubelets(behind, "core", "1.33"), None, scope, policy=policy)
+    assert {phase.kind for phase in made.phases} == {
+        "announce",
+        "verify",
+        "nodes" if scope is Scope.NODES else "add-ons",
+    }
+
+
+def test_what_is_approved_covers_how_long_a_version_is_watched() -> None:
+    def digest(**rests: object) -> str:
+        return plan(healthy_snapshot("1.34"), "1.36", policy=UpgradePolicy.model_validate(rests)).digest
+
+    digests = [
+        digest(),
+        digest(bake_after_hop=DAY),
+        digest(bake_after_hop=2 * DAY),
+        digest(bake_before_nodes=DAY),
+        digest(one_hop_a_window=True, windows=NIGHTS),
+    ]
+    assert len(set(digests)) == len(digests)
+
+
+def test_the_plan_says_which_way_back_each_hop_and_the_nodes_give_up() -> None:
+    assert plan(healthy_snapshot("1.34"), "1.36").notes == (
+        "From control plane 1.36 on, there is no way back to 1.34 (C-30).",
+        "From nodes on 1.36 on, the control plane goes back to 1.35 only after them (C-33).",
+    )
+    behind = with_kubelets(with_group(healthy_snapshot("1.34"), "core", version=k8s("1.33")), "core", "1.33")
+    assert plan(behind, None, Scope.NODES).notes == ()

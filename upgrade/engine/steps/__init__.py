@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from upgrade.engine.steps.addon import AddonKind
 from upgrade.engine.steps.announce import AnnounceKind
+from upgrade.engine.steps.bake import BakeKind
 from upgrade.engine.steps.confirm import ConfirmKind
 from upgrade.engine.steps.context import Act, StepContext, StepKind
 from upgrade.engine.steps.control_plane import ControlPlaneKind
@@ -20,6 +21,7 @@ KINDS: Final[Mapping[str, StepKind[Any]]] = {
     "nodegroup": NodegroupKind(),
     "confirm": ConfirmKind(),
     "verify": VerifyKind(),
+    "bake": BakeKind(),
 }
 
 __all__ = ["KINDS", "Act", "StepContext", "StepKind"]
