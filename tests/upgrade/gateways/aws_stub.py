@@ -109,8 +109,7 @@ def serving(stub: AwsStub) -> Iterator[AwsStub]:
         def log_message(self, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     stub.url = f"http://127.0.0.1:{server.server_port}"
@@ -120,6 +119,12 @@ def serving(stub: AwsStub) -> Iterator[AwsStub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    #: A snapshot knocks many times at once; of more than five (the default) some try again a second later.
+    request_queue_size = 128
 
 
 def _asked(method: str, target: str, headers: dict[str, str], raw: bytes) -> Asked:

@@ -181,6 +181,8 @@ def _encoded(body: Any) -> bytes:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = True
+    #: A snapshot knocks many times at once; of more than five (the default) some try again a second later.
+    request_queue_size = 128
 
     def __init__(
         self, address: tuple[str, int], handler: Callable[..., BaseHTTPRequestHandler], context: ssl.SSLContext
