@@ -6,8 +6,14 @@ import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TOOLS = {"browser": ("chromium", "chromium-browser", "google-chrome"), "kubectl": ("kubectl",)}
+
+# The same examples on every machine and in every run, however long one takes: what is found is found before it lands.
+# `make test ARGS=--hypothesis-profile=default` looks for others.
+settings.register_profile("daily", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("daily")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

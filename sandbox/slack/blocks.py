@@ -132,8 +132,9 @@ _SURFACES = {
 def elements_of(block: Json) -> Iterator[tuple[str, Json]]:
     """Each interactive element of a block with its pointer inside the block."""
     candidates: list[tuple[str, Any]] = [("accessory", block.get("accessory")), ("element", block.get("element"))]
-    if block.get("type") == "actions":
-        candidates += [(f"elements/{index}", item) for index, item in enumerate(block.get("elements") or [])]
+    elements = block.get("elements")
+    if block.get("type") == "actions" and isinstance(elements, list):
+        candidates += [(f"elements/{index}", item) for index, item in enumerate(elements)]
     for pointer, item in candidates:
         if isinstance(item, dict) and item.get("type") in INTERACTIVE:
             yield pointer, item

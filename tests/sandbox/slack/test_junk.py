@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.slack import InstalledApp, RateLimits, Workspace
@@ -32,6 +32,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=150, deadline=None)
+@example({"type": "actions", "elements": True}, "message")
 @given(JSON, st.sampled_from(["message", "modal", "home"]))
 def test_blocks_of_any_form_are_judged_and_never_crash(value: Any, surface: str) -> None:
     for errors in (validate_blocks(value, surface), validate_view(value), validate_blocks([value], surface)):
