@@ -20,14 +20,14 @@ from handlers.conversation import Conversation
 from sandbox.slack import AppManifest, InstalledApp, RateLimits, SlackFace
 from tests.bot.conftest import MANIFEST, channels, people, slack_settings
 from tests.patience import LONGEST, SLACK_SECONDS, wait_for
+from tests.ports import free_port
 
 BODY = "command=%2Feks-upgrade&text=help&user_id=U0ADA&channel_id=C0OPS&trigger_id=1.2.3&team_id=T1"
 
 
 @pytest.fixture
 def http() -> Iterator[tuple[HttpListener, SlackFace]]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}{HTTP_PATH}"
     declared = replace(AppManifest.from_yaml(MANIFEST.read_text()), socket_mode=False)
     app = InstalledApp.install(declared)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import urllib.error
 import urllib.parse
@@ -17,6 +16,7 @@ import yaml
 from sandbox.scenario import load_scenario
 from sandbox.slack.request_urls import sign
 from tests.patience import LONGEST
+from tests.ports import free_port
 from tests.scenarios.play import MANIFEST, Play, said
 from upgrade.run import RunStatus
 
@@ -37,8 +37,7 @@ def manifest_for(url: str) -> str:
 
 @pytest.fixture(scope="module")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     people = load_scenario(PEOPLE)
     scenario = people.model_copy(update={"bot": people.bot | {"slack": {"mode": "http", "port": port}}})
     manifest = manifest_for(f"http://127.0.0.1:{port}/slack/events")
