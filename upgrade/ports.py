@@ -120,6 +120,10 @@ class AwsGateway(AwsReadiness, Protocol):
 class KubeGateway(KubeReadiness, Protocol):
     """The Kubernetes API of one cluster. Read-only. Raises TemporaryError or PermanentError, nothing else."""
 
+    def for_one_look(self) -> KubeGateway:
+        """The same cluster, for the many reads of one look: a refusal that stays is found out once for all of them."""
+        ...
+
     def server_version(self) -> KubernetesVersion: ...
     def ready(self) -> bool: ...
     def nodes(self) -> tuple[NodeRow, ...]: ...
@@ -180,6 +184,10 @@ class Access(Protocol):
     """Who may do what (DESIGN 6). Asked by the engine after the request was committed, before it counts."""
 
     def allows(self, actor: str, verb: Verb, cluster: ClusterId) -> Allowed | Refused: ...
+
+    def belongs(self, actor: str, to: Sequence[str]) -> bool:
+        """Whether the actor is one of these users, or in one of these user groups. May raise when it cannot tell."""
+        ...
 
 
 class Delivery(Protocol):

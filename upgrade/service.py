@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
+from upgrade.calendar import Calendar, calendar_of
 from upgrade.checks import run_checks
 from upgrade.cluster import ClusterSnapshot
+from upgrade.configured import ConfiguredCluster
 from upgrade.eks import ClusterId
 from upgrade.engine.assessment import assess, make_plan, past_durations
 from upgrade.engine.course import abort_preview, seen_version
+from upgrade.engine.requests import requested_run
 from upgrade.engine.runner import Runner
 from upgrade.engine.settings import EngineSettings
 from upgrade.engine.snapshot import take_snapshot
@@ -30,7 +33,7 @@ from upgrade.errors import (
     UnknownRun,
     UpgradeError,
 )
-from upgrade.events import EventKind, UpgradeEvent
+from upgrade.events import UpgradeEvent
 from upgrade.facts import Value
 from upgrade.findings import Report
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
@@ -38,15 +41,20 @@ from upgrade.planner import must_fit_scope, versions_within_reach
 from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, RunStore, Verb
 from upgrade.run import AbortPreview, RunStatus, UpgradeRun, VersionSeen
 from upgrade.verbs import (
+    must_be_a_start,
     must_be_approvable,
     must_be_going,
+    must_be_liftable,
+    must_be_movable,
     must_be_recheckable,
     must_be_resumable,
     must_be_waivable,
     must_have_failed,
     must_not_be_paused,
+    must_not_have_begun,
     must_wait_for,
     must_wait_for_confirmation,
+    next_window,
 )
 from upgrade.versions import KubernetesVersion
 
@@ -55,24 +63,6 @@ __all__ = ["AbortPreview", "ConfiguredCluster", "PlanResult", "UpgradeService"]
 _log = logging.getLogger(__name__)
 _PAST_RUNS: Final = 5
 R = TypeVar("R")
-
-
-class ConfiguredCluster(Value):
-    """A cluster that the configuration names.
-
-    Args:
-        time_zone: IANA name; maintenance windows are in it.
-        owner: whom to ask about it.
-        check_only: nothing may be changed, for the reason given: no change role, or no approver.
-    """
-
-    id: ClusterId
-    environment: str | None = None
-    time_zone: str = "UTC"
-    owner: str | None = None
-    policy: UpgradePolicy = UpgradePolicy()
-    check_only: bool = False
-    check_only_reason: str = ""
 
 
 class PlanResult(Value):
@@ -111,6 +101,7 @@ class UpgradeService:
             delivery=delivery,
             clock=clock,
             settings=settings,
+            freezes={one.id: one.policy.freezes for one in configured},
             on_saved=self._tell,
         )
         self._runner = Runner(worker, store, clock, settings)
@@ -223,6 +214,22 @@ class UpgradeService:
         """From what is stored, without asking AWS."""
         return abort_preview(self.run(run_id))
 
+    def next_window(self, cluster: ClusterId) -> datetime | None:
+        """The next opening of a window at which the notice is still in time, in UTC.
+
+        None for a cluster that has no windows, or none within the time for which a start can be set.
+        """
+        configured = self._configured.get(cluster)
+        if configured is None or not configured.policy.windows:
+            return None
+        return next_window(configured.work_times, configured.policy.notice, self._clock.now())
+
+    def calendar(self, days: int = 30) -> Calendar:
+        """Maintenances and freezes of the days ahead."""
+        now = self._clock.now()
+        freezes = {one.id: one.policy.freezes for one in self._configured.values()}
+        return calendar_of(self._store.unfinished(), freezes, now, now + timedelta(days=days))
+
     # -- short jobs -------------------------------------------------------------------------------------------------
 
     def check(self, request: PlanRequest, reply: Callable[[Report | UpgradeError], None]) -> None:
@@ -258,7 +265,7 @@ class UpgradeService:
 
     def snapshot_now(self, cluster: ClusterId) -> ClusterSnapshot:
         aws, kube = self._clusters.reading(cluster)
-        return take_snapshot(aws, kube, cluster, self._clock, looks=self._looks)
+        return take_snapshot(aws, kube.for_one_look(), cluster, self._clock, looks=self._looks)
 
     def _policy(self, cluster: ClusterId) -> UpgradePolicy:
         """The production policy for a cluster that is not configured, as for one without an environment."""
@@ -267,34 +274,39 @@ class UpgradeService:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def start(self, request: PlanRequest, *, actor: str, channel: str | None) -> UpgradeRun:
-        """Begin a run: it checks, plans, and asks for approval. Raises RunInProgress, UnknownCluster, NotAllowed."""
-        configured = self._configured.get(request.cluster)
-        if configured is None:
-            raise UnknownCluster(f"No cluster {request.cluster} is configured.", "See them with: clusters.")
-        if configured.check_only:
-            raise NotAllowed(
-                f"{request.cluster.name} can be checked and planned, not upgraded: {configured.check_only_reason}",
-                "Change the configuration, or use plan.",
-            )
+    def start(
+        self, request: PlanRequest, *, actor: str, channel: str | None, start_at: datetime | None = None
+    ) -> UpgradeRun:
+        """Begin a run: it checks, plans, and asks for approval; approved, it begins.
+
+        Args:
+            start_at: aware; when it is to begin, if its approvals and its notice are in time. None: as soon as it may.
+
+        Raises RunInProgress, UnknownCluster, NotAllowed; NotNow for a start that is over, too far ahead, or outside the
+        times for work.
+        """
+        configured = self._changeable(request.cluster)
         now = self._clock.now()
-        run = UpgradeRun(
-            id=f"r-{self._clock.new_id()}",
-            request=request,
-            policy=configured.policy,
-            time_zone=configured.time_zone,
-            requester=actor,
-            created_at=now,
-            next_due_at=now,
-            last_seq=1,
-            channel=channel,
+        if start_at is not None:
+            must_be_a_start(configured.work_times, start_at, now)
+        run, event = requested_run(
+            f"r-{self._clock.new_id()}", request, configured, now, actor=actor, channel=channel, start_at=start_at
         )
-        told = {"target": str(request.target) if request.target else None, "scope": request.scope.value}
-        event = UpgradeEvent(run_id=run.id, seq=1, at=now, kind=EventKind.RUN_REQUESTED, actor=actor, data=told)
         self._store.create(run, [event])
         self._runner.asked()
         self._tell()
         return run
+
+    def _changeable(self, cluster: ClusterId) -> ConfiguredCluster:
+        configured = self._configured.get(cluster)
+        if configured is None:
+            raise UnknownCluster(f"No cluster {cluster} is configured.", "See them with: clusters.")
+        if configured.check_only:
+            raise NotAllowed(
+                f"{cluster.name} can be checked and planned, not upgraded: {configured.check_only_reason}",
+                "Change the configuration, or use plan.",
+            )
+        return configured
 
     def approve(
         self, run_id: str, *, gate: str, digest: str, actor: str, origin: str, ticked: Collection[str] = ()
@@ -323,6 +335,24 @@ class UpgradeService:
 
     def abort(self, run_id: str, *, actor: str, origin: str) -> None:
         self._ask("abort", run_id, actor, origin, must_be_going)
+
+    def cancel(self, run_id: str, *, actor: str, origin: str) -> None:
+        """Abort a run that has not begun. Raises NotNow when it has."""
+        self._ask("abort", run_id, actor, origin, must_not_have_begun)
+
+    def reschedule(self, run_id: str, start_at: datetime | None, *, actor: str, origin: str) -> None:
+        """Give a run that has not begun another start. ``start_at``: aware; None means as soon as it may.
+
+        Raises NotNow as ``start`` does, and for a run that has begun.
+        """
+        judge = partial(must_be_movable, start_at=start_at, now=self._clock.now())
+        told = {"start_at": start_at.astimezone(UTC).isoformat()} if start_at else {}
+        self._ask("reschedule", run_id, actor, origin, judge, **told)
+
+    def lift(self, run_id: str, freeze: str, reason: str, *, actor: str, origin: str) -> None:
+        """Let a run go on in a freeze. Raises NotNow when no such freeze is ahead of it, or without a reason."""
+        judge = partial(must_be_liftable, freeze=freeze, reason=reason, now=self._clock.now())
+        self._ask("lift", run_id, actor, origin, judge, freeze=freeze, reason=reason.strip())
 
     def recheck(self, run_id: str, *, actor: str, origin: str) -> None:
         self._ask("recheck", run_id, actor, origin, must_be_recheckable)

@@ -340,6 +340,9 @@ class FakeKube(FakeKubeReadiness):
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
 
+    def for_one_look(self) -> FakeKube:
+        return self
+
     @property
     def _now(self) -> ClusterSnapshot:
         self.cluster.reads += 1
@@ -398,14 +401,18 @@ class FakeClusters:
 
 
 class FakeAccess:
-    """Implements ``Access``: everybody may, but for those in ``refused``."""
+    """Implements ``Access``: everybody may, but for those in ``refused``; ``groups`` have members."""
 
     def __init__(self) -> None:
         self.refused: dict[tuple[str, Verb], str] = {}
+        self.groups: dict[str, set[str]] = {}
 
     def allows(self, actor: str, verb: Verb, cluster: ClusterId) -> Allowed | Refused:
         reason = self.refused.get((actor, verb))
         return Refused(reason=reason) if reason else Allowed()
+
+    def belongs(self, actor: str, to: Sequence[str]) -> bool:
+        return actor in to or any(actor in self.groups.get(group, set()) for group in to)
 
 
 class FakeDelivery:

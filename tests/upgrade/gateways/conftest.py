@@ -8,7 +8,7 @@ import pytest
 from tests.upgrade.gateways.aws_stub import AwsStub, serving
 from tests.upgrade.gateways.kube_stub import Authority, KubeStub, Make, Tokens, serving_tls
 from upgrade.gateways.aws.sessions import AwsSessions
-from upgrade.gateways.kube import api
+from upgrade.gateways.kube import line
 from upgrade.gateways.kube.connection import Endpoint
 from upgrade.gateways.kube.gateway import HttpKubeGateway
 
@@ -53,7 +53,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def kube_stub(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeStub]:
-    monkeypatch.setattr(api, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(line, "FIRST_PAUSE_SECONDS", 0.001)
     with serving_tls(KubeStub(), authority) as stub:
         yield stub
 

@@ -98,11 +98,16 @@ class KubeStub:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self._answers: dict[str, list[Any]] = {}
+        self._otherwise: Answer | None = None
         self._lock = threading.Lock()
         self.url = ""
 
     def on(self, path: str, *answers: Any) -> None:
         self._answers[path] = list(answers)
+
+    def on_everything(self, answer: Answer) -> None:
+        self._answers.clear()
+        self._otherwise = answer
 
     def on_list(self, path: str, *items: Any) -> None:
         self.on(path, {"items": list(items), "metadata": {}})
@@ -115,7 +120,7 @@ class KubeStub:
             self.asked.append(asked)
             answers = self._answers.get(asked.path)
             if not answers:
-                return status(404, "NotFound", f"the server could not find {asked.path}")
+                return self._otherwise or status(404, "NotFound", f"the server could not find {asked.path}")
             chosen = answers.pop(0) if len(answers) > 1 else answers[0]
         made = chosen(asked) if callable(chosen) else chosen
         return made if isinstance(made, Answer) else Answer(made)

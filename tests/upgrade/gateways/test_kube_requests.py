@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,58 @@ def test_a_bot_that_is_not_let_in_is_told_so(make: Make, kube_stub: KubeStub) ->
     assert 2 <= len(kube_stub.asked) <= 4
 
 
+REFUSED = status(401, "Unauthorized", "Unauthorized")
+
+
+def test_one_look_finds_out_once_that_the_bot_is_not_let_in(make: Make, kube_stub: KubeStub) -> None:
+    kube_stub.on_everything(REFUSED)
+    kube = make()
+    looking = kube.for_one_look()
+    for _ in range(2):
+        with pytest.raises(NotPermitted) as first:
+            looking.nodes()
+        with pytest.raises(NotPermitted) as other:
+            looking.namespaces()
+    assert len(kube_stub.asked) == 4
+    assert (first.value.permission, other.value.permission) == ("list nodes", "list namespaces")
+    with pytest.raises(NotPermitted) as patient:
+        kube.namespaces()
+    assert len(kube_stub.calls("/api/v1/namespaces")) == 4, "who does not look is as patient as ever (C-16)"
+    assert str(other.value) == str(patient.value)
+
+
+def test_reads_of_one_look_that_are_refused_together_wait_for_the_one_that_finds_out(
+    make: Make, kube_stub: KubeStub
+) -> None:
+    together = threading.Barrier(5)
+
+    def refused_together(_: Asked) -> Answer:
+        together.wait(60)
+        return REFUSED
+
+    kube_stub.on(NODES, *[refused_together] * 5, REFUSED)
+    looking = make().for_one_look()
+    with ThreadPoolExecutor(5) as pool:
+        refusals = [reading.exception() for reading in [pool.submit(looking.nodes) for _ in range(5)]]
+    assert [isinstance(refusal, NotPermitted) for refusal in refusals] == [True] * 5
+    assert len(kube_stub.asked) == 5 + 3
+
+
+def test_a_refusal_that_passes_hides_nothing_from_a_look(make: Make, kube_stub: KubeStub) -> None:
+    kube_stub.on(NODES, REFUSED, REFUSED, {"items": named("a")})
+    kube_stub.on("/api/v1/namespaces", REFUSED, {"items": named("shop")})
+    looking = make().for_one_look()
+    assert len(looking.nodes()) == len(looking.namespaces()) == 1
+
+
+def test_the_next_look_finds_out_for_itself(make: Make, kube_stub: KubeStub) -> None:
+    kube_stub.on(NODES, *[REFUSED] * 4, {"items": named("a")})
+    kube = make()
+    with pytest.raises(NotPermitted):
+        kube.for_one_look().nodes()
+    assert len(kube.for_one_look().nodes()) == 1
+
+
 def test_a_token_is_used_until_it_is_ten_minutes_old(make: Make, kube_stub: KubeStub) -> None:
     now = [1000.0]
     tokens = Tokens()
@@ -236,11 +289,11 @@ def test_what_does_not_pass_is_temporary_after_a_few_tries(make: Make, kube_stub
     assert len(kube_stub.asked) == 4
 
 
-def test_retry_after_is_waited_for(make: Make, kube_stub: KubeStub) -> None:
+def test_retry_after_is_waited_for(make: Make, kube_stub: KubeStub, monkeypatch: pytest.MonkeyPatch) -> None:
     kube_stub.on(NODES, status(429, "TooManyRequests", Retry_After="1"), {"items": named("a")})
     slept: list[float] = []
     kube = make()
-    kube._api._closed = Waited(slept)
+    monkeypatch.setattr(kube._api._line, "_closed", Waited(slept))
     assert len(kube.nodes()) == 1
     assert slept == [1.0]
 
@@ -257,10 +310,12 @@ class Waited(threading.Event):
         return False
 
 
-def test_a_long_retry_after_is_left_to_the_caller(make: Make, kube_stub: KubeStub) -> None:
+def test_a_long_retry_after_is_left_to_the_caller(
+    make: Make, kube_stub: KubeStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kube_stub.on(NODES, status(429, "TooManyRequests", Retry_After="20"))
     kube = make()
-    kube._api._closed = Waited([])
+    monkeypatch.setattr(kube._api._line, "_closed", Waited([]))
     with pytest.raises(TemporaryError) as caught:
         kube.nodes()
     assert caught.value.retry_after_seconds == 20

@@ -349,6 +349,21 @@ def test_a_bot_with_an_access_entry_that_is_not_let_in_is_a_riddle(
     assert "has an access entry" in found["access"].reason
 
 
+def test_a_look_that_is_not_let_in_says_the_same_with_few_requests(
+    clusters: ConfiguredClusters, aws_stub: AwsStub, kube_stub: KubeStub
+) -> None:
+    kube_stub.on_everything(status(401, "Unauthorized", "Unauthorized"))
+    aws_stub.on("GET /clusters/prod/access-entries/.*", refusal("ResourceNotFoundException", "none", 404))
+    patient = taken(clusters)
+    before = len(kube_stub.asked)
+    aws, kube = clusters.reading(PROD)
+    looked = take_snapshot(aws, kube.for_one_look(), PROD, StandingClock())
+    assert looked == patient
+    assert unknowns(looked).keys() == TOLD_BY_THE_CLUSTER
+    # At worst every thread had asked once before it was clear: 10 of the snapshot, 8 for reviews, 3 for metrics.
+    assert len(kube_stub.asked) - before <= 10 + 8 + 3 + 3
+
+
 TOLD_BY_THE_CLUSTER = {
     *("nodes", "pods", "pdbs", "workloads", "namespaces", "services", "endpoints", "webhooks", "api_services", "crds"),
     *("csrs", "persistent_volumes", "claims", "storage_classes", "anonymous_bindings", "missing_eks_rbac"),

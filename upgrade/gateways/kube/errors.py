@@ -26,12 +26,7 @@ def of_answer(status: int, body: bytes, retry_after: str | None, access: str) ->
     said = _said(body)
     text = " ".join(said.message.split())[:LONGEST_TEXT] or f"HTTP {status}"
     if status == 401:
-        return NotPermitted(
-            f"The cluster does not accept the bot's token (401) for {access}: {text}",
-            "Give the bot's role an access entry of the cluster, or a line in aws-auth.",
-            code="Unauthorized",
-            permission=access,
-        )
+        return Unauthorized(access, text)
     if status == 403:
         return NotPermitted(
             f"The cluster does not allow the bot to {access}: {text}",
@@ -48,6 +43,24 @@ def of_answer(status: int, body: bytes, retry_after: str | None, access: str) ->
             f"The API server could not {access} just now ({status}): {text}", retry_after_seconds=_seconds(retry_after)
         )
     return PermanentError(f"The API server refused to {access} ({status}): {text}", code=said.reason or str(status))
+
+
+class Unauthorized(NotPermitted):
+    """The cluster does not know the bot, or not yet again (401, C-16).
+
+    Args:
+        access: what was asked, as ``verb resource``.
+        said: the API server's words.
+    """
+
+    def __init__(self, access: str, said: str) -> None:
+        super().__init__(
+            f"The cluster does not accept the bot's token (401) for {access}: {said}",
+            "Give the bot's role an access entry of the cluster, or a line in aws-auth.",
+            code="Unauthorized",
+            permission=access,
+        )
+        self.said = said
 
 
 class Gone(TemporaryError):

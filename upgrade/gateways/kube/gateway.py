@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Any, Final
 
 from upgrade.errors import NotFound, PermanentError
@@ -12,6 +13,7 @@ from upgrade.gateways.kube.api import KubeApi, decoded, list_path
 from upgrade.gateways.kube.api_usage import KubeApiUsageReads
 from upgrade.gateways.kube.config_maps import principals
 from upgrade.gateways.kube.connection import Endpoint
+from upgrade.gateways.kube.line import Line
 from upgrade.gateways.kube.readiness import KubeReadinessReads
 from upgrade.gateways.kube.shapes import Shapes
 from upgrade.gateways.kube.storage import CsiNode
@@ -41,7 +43,14 @@ class HttpKubeGateway(KubeApiUsageReads, KubeReadinessReads):
     """
 
     def __init__(self, cluster_name: str, locate: Callable[[], Endpoint], mint: Callable[[], str]) -> None:
-        self._api = KubeApi(cluster_name, locate, mint)
+        self._api = KubeApi(Line(cluster_name, locate, mint))
+
+    @permission()
+    def for_one_look(self) -> HttpKubeGateway:
+        """The same cluster, for one look only: that the bot is not let in is found out once, not by every read."""
+        looking = copy(self)
+        looking._api = self._api.for_one_look()  # noqa: SLF001  (of its own kind)
+        return looking
 
     def close(self) -> None:
         self._api.close()

@@ -84,9 +84,8 @@ class Volume(Wire):
 
 
 class NodeSelectorTerm(Wire):
-    """Without ``matchFields``: these pin the pods of DaemonSets to their nodes, and nothing else uses them."""
-
     match_expressions: list[Requirement] | None = None
+    match_fields: list[Requirement] | None = None
 
 
 class NodeSelector(Wire):
@@ -101,6 +100,9 @@ class AffinityTerm(Wire):
     topology_key: str = ""
     label_selector: Selector | None = None
     namespaces: list[str] | None = None
+    namespace_selector: Selector | None = None
+    match_label_keys: list[str] | None = None
+    mismatch_label_keys: list[str] | None = None
 
 
 class PodAffinity(Wire):
@@ -119,6 +121,7 @@ class Spread(Wire):
     max_skew: int = 1
     when_unsatisfiable: str = ""
     label_selector: Selector | None = None
+    match_label_keys: list[str] | None = None
 
 
 class WireToleration(Wire):

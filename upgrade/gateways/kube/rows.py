@@ -105,7 +105,7 @@ class Pod(Wire):
     status: PodStatus = field(default_factory=PodStatus)
 
     def row(self, shapes: Shapes) -> PodRow:
-        shape = shapes.of(self.spec)
+        shape = shapes.of(self.spec, pinned=any(one.kind == "DaemonSet" for one in self.metadata.owners))
         containers = [*(self.status.init_container_statuses or ()), *(self.status.container_statuses or ())]
         reasons = [status.state.waiting.reason for status in containers if status.state.waiting]
         return PodRow(

@@ -7,8 +7,10 @@ from typing import Final
 
 from msgspec import msgpack
 
+from upgrade.gateways.kube.meta import Selector
 from upgrade.gateways.kube.podspec import (
     Container,
+    NodeSelectorTerm,
     PodAffinity,
     PodSpec,
     Resources,
@@ -17,7 +19,7 @@ from upgrade.gateways.kube.podspec import (
     WireToleration,
 )
 from upgrade.gateways.kube.quantities import Amount, amount
-from upgrade.rows import NodeTerm, PodShape, PodTerm, SpreadRule, Toleration, VolumeUse
+from upgrade.rows import LabelSelector, NodeTerm, PodShape, PodTerm, SpreadRule, Toleration, VolumeUse
 
 _VOLUME_KINDS: Final = tuple(zip(Volume.__struct_fields__, Volume.__struct_encode_fields__, strict=True))
 _NOTHING: Final = Resources()
@@ -30,7 +32,11 @@ class Shapes:
         self._by_spec: dict[bytes, PodShape] = {}
         self._by_content: dict[bytes, PodShape] = {}
 
-    def of(self, spec: PodSpec) -> PodShape:
+    def of(self, spec: PodSpec, *, pinned: bool = False) -> PodShape:
+        """``pinned``: a DaemonSet's pod, whose matchFields say nothing but its node: left out, they share a shape."""
+        if pinned:
+            for term in _terms(spec):
+                term.match_fields = None
         node, spec.node_name = spec.node_name, ""
         key = msgpack.encode(spec)
         spec.node_name = node
@@ -109,11 +115,18 @@ def _volumes(volumes: Iterable[Volume]) -> Iterable[VolumeUse]:
 
 
 def _node_terms(spec: PodSpec) -> tuple[NodeTerm, ...]:
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    terms = affinity.required.node_selector_terms if affinity and affinity.required else None
     return tuple(
-        NodeTerm(requirements=tuple(item.row() for item in term.match_expressions or ())) for term in terms or ()
+        NodeTerm(
+            requirements=tuple(item.row() for item in term.match_expressions or ()),
+            fields=tuple(item.row() for item in term.match_fields or ()),
+        )
+        for term in _terms(spec)
     )
+
+
+def _terms(spec: PodSpec) -> Iterable[NodeSelectorTerm]:
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    return (affinity.required.node_selector_terms if affinity and affinity.required else None) or ()
 
 
 def _pod_terms(affinity: PodAffinity | None) -> tuple[PodTerm, ...]:
@@ -124,6 +137,9 @@ def _pod_terms(affinity: PodAffinity | None) -> tuple[PodTerm, ...]:
             match_labels=term.label_selector.labels,
             match_expressions=term.label_selector.expressions,
             namespaces=tuple(term.namespaces or ()),
+            namespace_selector=_label_selector(term.namespace_selector),
+            match_label_keys=tuple(term.match_label_keys or ()),
+            mismatch_label_keys=tuple(term.mismatch_label_keys or ()),
         )
         for term in (affinity.required if affinity else None) or ()
         if term.label_selector is not None
@@ -138,7 +154,12 @@ def _spread(rule: Spread) -> SpreadRule:
         hard=rule.when_unsatisfiable == "DoNotSchedule",
         match_labels=selector.labels if selector else {},
         match_expressions=selector.expressions if selector else (),
+        match_label_keys=tuple(rule.match_label_keys or ()),
     )
+
+
+def _label_selector(wire: Selector | None) -> LabelSelector | None:
+    return None if wire is None else LabelSelector(match_labels=wire.labels, match_expressions=wire.expressions)
 
 
 def _toleration(wire: WireToleration) -> Toleration:

@@ -13,6 +13,9 @@ REASON = "The cluster's API is not asked (reach: aws-only)."
 class UnreachedKubeGateway:
     """Has every method of KubeGateway; each raises FactUnknown, as chosen."""
 
+    def for_one_look(self) -> UnreachedKubeGateway:
+        return self
+
     def close(self) -> None:
         pass
 
