@@ -107,29 +107,48 @@ class VolumeUse(Row, frozen=True):
     detail: str = ""
 
 
+class LabelSelector(Row, frozen=True):
+    """Selects what has labels; an empty one selects everything."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[LabelRequirement, ...] = ()
+
+
 class NodeTerm(Row, frozen=True):
-    """One term of a required node affinity; terms are alternatives, the requirements of one must all hold."""
+    """One term of a required node affinity; terms are alternatives, the requirements of one must all hold.
+
+    ``fields`` are its matchFields: requirements of ``metadata.name``.
+    """
 
     requirements: tuple[LabelRequirement, ...] = ()
+    fields: tuple[LabelRequirement, ...] = ()
 
 
 class PodTerm(Row, frozen=True):
-    """A required pod affinity or anti-affinity; no ``namespaces`` means the pod's own."""
+    """A required pod affinity or anti-affinity.
+
+    It is about ``namespaces`` and those that ``namespace_selector`` selects; with neither, about the pod's own.
+    ``match_label_keys`` and ``mismatch_label_keys``: what it selects has, or has not, the pod's own values of these.
+    """
 
     topology_key: str
     match_labels: dict[str, str] = {}
     match_expressions: tuple[LabelRequirement, ...] = ()
     namespaces: tuple[str, ...] = ()
+    namespace_selector: LabelSelector | None = None
+    match_label_keys: tuple[str, ...] = ()
+    mismatch_label_keys: tuple[str, ...] = ()
 
 
 class SpreadRule(Row, frozen=True):
-    """A topologySpreadConstraint; ``hard`` is whenUnsatisfiable DoNotSchedule."""
+    """A topologySpreadConstraint; ``hard`` is whenUnsatisfiable DoNotSchedule, ``match_label_keys`` as in PodTerm."""
 
     topology_key: str
     max_skew: int = 1
     hard: bool = False
     match_labels: dict[str, str] = {}
     match_expressions: tuple[LabelRequirement, ...] = ()
+    match_label_keys: tuple[str, ...] = ()
 
 
 class PodShape(Row, frozen=True):

@@ -10,16 +10,19 @@ from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.disruption import evictable
 from upgrade.drain import Cause, Stuck, simulate_drains
 from upgrade.drain.places import Obstacle
-from upgrade.facts import need
+from upgrade.drain.terms import asks_for_namespace_labels
+from upgrade.facts import Known, need
 from upgrade.findings import Severity
 from upgrade.nodes import NodeKind, NodeSet
 from upgrade.owner import owner_of
 from upgrade.plan import ConfirmStep, NodegroupStep
 from upgrade.rows import PodRow
+from upgrade.words import count
 
 _BEHAVIOR: Final = "Amazon EKS User Guide: Understand each phase of node updates"
 _SCHEDULING: Final = "Kubernetes: Assigning Pods to Nodes"
 _SHOWN: Final = 5
+_LEAST: Final = "Landed pods are taken for ready at once and the surge for staying, so more may get stuck."
 _LACKS: Final = {
     Obstacle.SELECTOR: "no node has the labels that its nodeSelector demands",
     Obstacle.AFFINITY: "no node fulfils its node affinity",
@@ -64,7 +67,8 @@ _REMEDIES: Final = {
 def pods_leave_and_land(hop: Hop) -> Iterator[Problem]:
     """The nodes are drained one after the other in the planned order, on paper, with new nodes as EKS brings them up.
 
-    What a budget holds from the first is told by PDB001 and PDB002; here it is what gets stuck on the way.
+    What a budget holds from the first is told by PDB001 and PDB002; here it is what gets stuck on the way. It is the
+    least that may happen: landed pods are taken for ready at once, and the surge for staying until the end.
     """
     grouped: dict[tuple[str, str, Cause, Obstacle | None], list[Stuck]] = defaultdict(list)
     for stuck in simulate_drains(hop.now, _rotated(hop)):
@@ -73,22 +77,43 @@ def pods_leave_and_land(hop: Hop) -> Iterator[Problem]:
             grouped[subject, stuck.group, stuck.cause, stuck.obstacle].append(stuck)
     for (subject, group, cause, obstacle), several in grouped.items():
         yield _stuck(subject, group, cause, obstacle, several)
+    yield from _assumed(hop)
+
+
+def _assumed(hop: Hop) -> Iterator[Problem]:
+    """What the simulation took for granted because it could not be read: it invents no blocker."""
+    namespaces = hop.now.namespaces
+    if isinstance(namespaces, Known):
+        return
+    about = dict.fromkeys(_workload_of(hop, pod) for pod, _ in _leaving(hop) if asks_for_namespace_labels(pod.shape))
+    if about:
+        why = namespaces.reason.rstrip(".")
+        yield Problem(
+            subject="namespaces",
+            summary=f"Pod affinities with a namespaceSelector were taken for fulfilled: {why}.",
+            remedy=f"Allow {namespaces.permission} and check again." if namespaces.permission else "Check again.",
+            evidence={"pods of": ", ".join(list(about)[:_SHOWN])},
+            severity=Severity.INFORMS,
+            unknown=True,
+            permission=namespaces.permission,
+        )
 
 
 def _stuck(subject: str, group: str, cause: Cause, obstacle: Obstacle | None, several: list[Stuck]) -> Problem:
     budget = next((f"{pdb.namespace}/{pdb.name}" for one in several for pdb in one.budgets), "")
-    count = f"{len(several)} pods" if len(several) > 1 else "1 pod"
+    pods = count(len(several), "pod")
     if cause is Cause.USED_UP:
-        summary = f"{count} of {subject} cannot leave {group}: {budget} is used up by pods that have nowhere to go."
+        summary = f"{pods} of {subject} cannot leave {group}: {budget} is used up by pods that have nowhere to go."
         remedy = "Cure what keeps the others from landing."
     else:
         why = _LACKS[obstacle] if obstacle else "no node is open"
-        summary = f"{count} of {subject} would have nowhere to go when {group} is rotated: {why}."
+        summary = f"{pods} of {subject} would have nowhere to go when {group} is rotated: {why}."
         remedy = _REMEDIES[obstacle] if obstacle else "Let another node group be open while this one is rotated."
     evidence = {
         "pods": ", ".join(f"{one.pod.name} on {one.node}" for one in several[:_SHOWN]),
         "owner": owner_of(several[0].pod.labels),
         "budget": budget,
+        "at least": _LEAST,
     }
     # An autoscaler may make room; nobody makes a label, a zone or a port.
     roomy = cause is Cause.NOWHERE and obstacle is Obstacle.ROOM

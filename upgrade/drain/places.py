@@ -94,6 +94,9 @@ class Nature(Protocol):
     """What keeps pods in or out, whatever runs there: a place, or a pool of places that differ in their names only."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def labels(self) -> Mapping[str, str]: ...
 
     @property
@@ -108,7 +111,7 @@ def keeps_out(place: Nature, shape: PodShape, zones: frozenset[str] | None) -> O
     """
     if not shape.node_selector.items() <= place.labels.items():
         return Obstacle.SELECTOR
-    if shape.node_terms and not any(_fits(term, place.labels) for term in shape.node_terms):
+    if shape.node_terms and not any(_fits(term, place) for term in shape.node_terms):
         return Obstacle.AFFINITY
     if any(one.effect in _KEEPS_OUT and not tolerated(one, shape.tolerations) for one in place.taints):
         return Obstacle.TAINT
@@ -128,8 +131,11 @@ def tolerated(taint: Taint, tolerations: Iterable[Toleration]) -> bool:
     )
 
 
-def _fits(term: NodeTerm, labels: Mapping[str, str]) -> bool:
-    return bool(term.requirements) and all(_fulfils(one, labels) for one in term.requirements)
+def _fits(term: NodeTerm, place: Nature) -> bool:
+    """A term that demands nothing fits no node."""
+    if term.fields and not matches({"metadata.name": place.name}, {}, term.fields):
+        return False
+    return bool(term.requirements or term.fields) and all(_fulfils(one, place.labels) for one in term.requirements)
 
 
 def _fulfils(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:

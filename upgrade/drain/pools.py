@@ -14,13 +14,17 @@ _Wish = tuple[frozenset[tuple[str, str]], tuple[NodeTerm, ...], tuple[Toleration
 
 @dataclass(eq=False)
 class Pool:
-    """``labels`` are without the host name. ``open`` are the places that pods may enter, ``members`` counts all."""
+    """``labels`` are without the host name. ``open`` are the places that pods may enter, ``members`` counts all.
+
+    It has no ``name``: who names a host asks its places one by one.
+    """
 
     labels: Mapping[str, str]
     taints: tuple[Taint, ...]
     open: list[Place] = field(default_factory=list)
     members: int = 0
     full_until: dict[_Size, int] = field(default_factory=dict)
+    name: str = ""
 
     def with_room(self, shape: PodShape) -> Iterator[Place]:
         """What is free only shrinks, so a place without room for a size is never asked for that size again."""
@@ -116,5 +120,5 @@ class Pools:
 
 def _names_a_host(shape: PodShape) -> bool:
     return HOSTNAME in shape.node_selector or any(
-        one.key == HOSTNAME for term in shape.node_terms for one in term.requirements
+        term.fields or any(one.key == HOSTNAME for one in term.requirements) for term in shape.node_terms
     )

@@ -17,6 +17,7 @@ from upgrade.cluster import ClusterSnapshot
 from upgrade.disruption import evictable, selects
 from upgrade.drain.places import Neighbours, Obstacle, Place, crowded_out, kin
 from upgrade.drain.pools import Pools
+from upgrade.drain.terms import PlainTerms
 from upgrade.facts import need
 from upgrade.nodes import NodeKind, NodeSet
 from upgrade.rows import NodeRow, PdbRow, PodRow, PodShape
@@ -68,7 +69,9 @@ class _Drains:
     """The simulated cluster. Old places of a set are closed before the first of its nodes is drained."""
 
     def __init__(self, snapshot: ClusterSnapshot) -> None:
-        pods = [pod for pod in need(snapshot.pods) if pod.node and pod.phase not in ("Succeeded", "Failed")]
+        running = [pod for pod in need(snapshot.pods) if pod.node and pod.phase not in ("Succeeded", "Failed")]
+        plain = PlainTerms(snapshot, running)
+        pods = [plain.of(pod) for pod in running]
         nodes = need(snapshot.nodes)
         self._places = {node.name: Place.of(node, "") for node in nodes}
         self._zones = _VolumeZones(snapshot)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.upgrade.snapshots import healthy_snapshot, k8s, node, nodegroup, pdb, pod, with_facts, workload
 from upgrade.checks import run_checks
@@ -21,6 +22,8 @@ from upgrade.plan import UpgradePolicy
 from upgrade.planner import plan_upgrade
 from upgrade.rows import (
     LabelRequirement,
+    LabelSelector,
+    NamespaceRow,
     NodeRow,
     NodeTerm,
     Owner,
@@ -102,6 +105,42 @@ def volume(*zones: str) -> tuple[VolumeRow, ...]:
     return (VolumeRow("pv-1", "csi", "ebs.csi.aws.com", zones=zones, claim="shop/data"),)
 
 
+UNREAD = Unknown(reason="no", permission="list namespaces")
+BY_LABEL = LabelSelector({"tier": "system"})
+NAMED = (NodeTerm(fields=(LabelRequirement("metadata.name", "In", ("core-0",)),)),)
+NOT_NAMED = (NodeTerm(fields=(LabelRequirement("metadata.name", "NotIn", ("core-0",)),)),)
+SPACES = (NamespaceRow("kube-system", {"tier": "system"}), NamespaceRow("shop"))
+
+
+def agents(selector: LabelSelector, **facts: Any) -> ClusterSnapshot:
+    """A pod that keeps away from zones with an agent, and an agent of another namespace on every node."""
+    term = PodTerm(ZONE, {"app": "agent"}, namespace_selector=selector)
+    daemons = [
+        pod("kube-system", f"agent-{number}", {"app": "agent"}, node=f"core-{number}", owners=DAEMON)
+        for number in range(2)
+    ]
+    return cluster([web(shape=PodShape(apart=(term,))), *daemons], **({"namespaces": SPACES} | facts))
+
+
+def together(selector: LabelSelector, **facts: Any) -> ClusterSnapshot:
+    """A pod that wants to be in a zone with an agent of another namespace; each zone has one."""
+    term = PodTerm(ZONE, {"app": "agent"}, namespace_selector=selector)
+    agent = pod("kube-system", "agent", {"app": "agent"}, node="core-1", owners=DAEMON)
+    other = web(shape=PodShape(together=(term,)))
+    return cluster([other, agent], **({"namespaces": SPACES} | facts))
+
+
+def of_revision(hash_: str, **keys: Any) -> ClusterSnapshot:
+    """A pod of revision one that keeps away from zones with some others; each zone has a pod of a revision."""
+    daemons = [
+        pod("shop", f"agent-{number}", {"app": "web", "hash": hash_}, node=f"core-{number}", owners=DAEMON)
+        for number in range(2)
+    ]
+    mine = web(shape=PodShape(apart=(PodTerm(ZONE, {"app": "web"}, **keys),)))
+    labelled = replace(mine, labels={**mine.labels, "hash": "one"})
+    return cluster([labelled, *daemons])
+
+
 STUCK: list[tuple[str, ClusterSnapshot, Severity, str]] = [
     ("a label set by hand", cluster([web(shape=PodShape(node_selector={HOST: "core-0"}))]), BLOCKS, "nodeSelector"),
     ("an affinity", cluster([web(shape=PodShape(node_terms=term("disk", "In", "ssd")))]), BLOCKS, "node affinity"),
@@ -118,6 +157,13 @@ STUCK: list[tuple[str, ClusterSnapshot, Severity, str]] = [
         pod("kube-system", "agent", {"app": "agent"}, node="core-1", owners=DAEMON),
         pod("kube-system", "agent-b", {"app": "agent"}, node="core-0", owners=DAEMON),
     ]), BLOCKS, "anti-affinity"),
+    ("a node by its name", cluster([web(shape=PodShape(node_terms=NAMED))]), BLOCKS, "node affinity"),
+    ("anti-affinity to what is everywhere in namespaces with a label", agents(BY_LABEL), BLOCKS, "anti-affinity"),
+    ("anti-affinity to what is everywhere in any namespace", agents(LabelSelector()), BLOCKS, "anti-affinity"),
+    ("affinity to a namespace that no label selects", together(LabelSelector({"tier": "none"})), BLOCKS, "affinity"),
+    ("anti-affinity to its own revision", of_revision("one", match_label_keys=("hash",)), BLOCKS, "anti-affinity"),
+    ("anti-affinity, a key that it lacks", of_revision("other", match_label_keys=("none",)), BLOCKS, "anti-affinity"),
+    ("anti-affinity to other tenants", of_revision("other", mismatch_label_keys=("hash",)), BLOCKS, "anti-affinity"),
     ("too much memory", cluster([web(shape=PodShape(memory_bytes=17 << 30))]), WARNS, "room"),
     ("a host port that is taken everywhere", cluster([
         web(shape=PodShape(host_ports=(80,))),
@@ -148,6 +194,11 @@ FINE: list[tuple[str, ClusterSnapshot]] = [
     ("affinity to its like", cluster([
         web("web-1", "core-0", PodShape(together=APART)), web("web-2", "core-0", PodShape(together=APART))
     ])),
+    ("every node but one, by its name", cluster([web(shape=PodShape(node_terms=NOT_NAMED))])),
+    ("anti-affinity to other namespaces", agents(LabelSelector({"tier": "none"}))),
+    ("affinity to a namespace with a label", together(BY_LABEL)),
+    ("anti-affinity to its own revision, beside another", of_revision("other", match_label_keys=("hash",))),
+    ("anti-affinity to other tenants, beside its own", of_revision("one", mismatch_label_keys=("hash",))),
     ("memory that just fits", cluster([web(shape=PodShape(memory_bytes=16 << 30))])),
     ("nodes that do not tell their size", cluster([web(shape=PodShape(memory_bytes=17 << 30))], [
         machine("core-0", cpu_millis=0, memory_bytes=0), machine("core-1")
@@ -272,6 +323,40 @@ def test_what_cannot_be_read_leaves_the_drain_unknown(fact: str) -> None:
     assert result.verdict is Verdict.UNKNOWN
     assert result.findings[0].blocks
     assert result.findings[0].permission == f"list {fact}"
+
+
+@pytest.mark.parametrize("snapshot", [
+    agents(BY_LABEL, namespaces=UNREAD), together(LabelSelector({"tier": "none"}), namespaces=UNREAD)
+])  # fmt: skip
+def test_labels_of_namespaces_that_cannot_be_read_invent_no_blocker_and_are_told(snapshot: ClusterSnapshot) -> None:
+    (found,) = findings(snapshot)
+    assert (found.severity, found.unknown, found.permission) == (Severity.INFORMS, True, "list namespaces")
+    assert "taken for fulfilled" in found.summary
+
+
+def test_who_asks_for_no_label_of_a_namespace_needs_none() -> None:
+    assert findings(cluster([web()], namespaces=UNREAD)) == []
+    (found,) = findings(agents(LabelSelector(), namespaces=UNREAD))
+    assert "anti-affinity" in found.summary
+
+
+def test_a_spread_over_one_revision_does_not_count_the_others() -> None:
+    def spread(*keys: str) -> ClusterSnapshot:
+        rule = SpreadRule(ZONE, 1, True, {"app": "web"}, match_label_keys=keys)
+        shape = PodShape(spread=(rule,), node_selector={ZONE: "a"})
+        new = [replace(web("new", "core-0", shape), labels={"app": "web", "hash": "new"})]
+        old = [pod("shop", f"old-{n}", {"app": "web", "hash": "old"}, node="core-0", owners=DAEMON) for n in range(4)]
+        return cluster([*new, *old])
+
+    assert len(findings(spread())) == 1
+    assert findings(spread("hash")) == []
+
+
+def test_a_pod_that_is_stuck_says_that_it_is_the_least_that_gets_stuck() -> None:
+    (found,) = findings(cluster([web(shape=PodShape(node_selector={HOST: "core-0"}))]))
+    assert found.evidence["at least"] == (
+        "Landed pods are taken for ready at once and the surge for staying, so more may get stuck."
+    )
 
 
 def test_karpenter_makes_nodes_to_measure() -> None:
