@@ -13,6 +13,7 @@ from upgrade.gateways.kube.quantities import whole
 from upgrade.gateways.kube.shapes import Shapes
 from upgrade.rows import (
     LabelRequirement,
+    LabelSelector,
     NodeTerm,
     PodShape,
     PodTerm,
@@ -116,27 +117,42 @@ def test_where_it_may_go() -> None:
     zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["eu-west-1a"]}
     hard = "requiredDuringSchedulingIgnoredDuringExecution"
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}
+    relative = {"namespaceSelector": {}, "matchLabelKeys": ["hash"], "mismatchLabelKeys": ["tenant"]}
     found = shape(
         nodeSelector={"role": "core"},
         affinity={
             "nodeAffinity": {hard: {"nodeSelectorTerms": [{"matchExpressions": [zone]}, {"matchFields": [zone]}]}},
-            "podAffinity": {hard: [{**term, "namespaces": ["shop"]}, {"topologyKey": "x"}]},
+            "podAffinity": {hard: [{**term, "namespaces": ["shop"], **relative}, {"topologyKey": "x"}]},
             "podAntiAffinity": {hard: [term], "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1}]},
         },
         topologySpreadConstraints=[
-            {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}},
+            {
+                "maxSkew": 2,
+                "topologyKey": "zone",
+                "whenUnsatisfiable": "DoNotSchedule",
+                "labelSelector": {},
+                "matchLabelKeys": ["hash"],
+            },
             {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
         ],
         tolerations=[{"key": "dedicated", "value": "x", "effect": "NoSchedule"}, {"operator": "Exists"}],
     )
     requirement = LabelRequirement(key="topology.kubernetes.io/zone", operator="In", values=("eu-west-1a",))
     assert found.node_selector == {"role": "core"}
-    assert found.node_terms == (NodeTerm(requirements=(requirement,)), NodeTerm())
+    assert found.node_terms == (NodeTerm(requirements=(requirement,)), NodeTerm(fields=(requirement,)))
     own = PodTerm(topology_key="kubernetes.io/hostname", match_labels={"app": "web"})
     assert (found.apart, found.prefers_apart) == ((own,), True)
-    assert found.together == (msgspec.structs.replace(own, namespaces=("shop",)),)
+    assert found.together == (
+        msgspec.structs.replace(
+            own,
+            namespaces=("shop",),
+            namespace_selector=LabelSelector(),
+            match_label_keys=("hash",),
+            mismatch_label_keys=("tenant",),
+        ),
+    )
     assert found.spread == (
-        SpreadRule(topology_key="zone", max_skew=2, hard=True),
+        SpreadRule(topology_key="zone", max_skew=2, hard=True, match_label_keys=("hash",)),
         SpreadRule(topology_key="zone"),
     )
     assert found.tolerations == (
@@ -190,3 +206,15 @@ def test_pods_of_a_template_share_one_shape_whatever_their_node() -> None:
     assert shapes.of(pod(3, restartPolicy="Always")) is shapes.of(first)
     assert shapes.of(pod(3, hostNetwork=True)) is not shapes.of(first)
     assert shapes.of(pod(4, hostNetwork=None, tolerations=[])) is shapes.of(first), "another spec, the same demands"
+
+
+def test_pods_of_a_daemonset_share_a_shape_though_each_names_its_node() -> None:
+    def pinned(node: str) -> PodSpec:
+        fields = [{"key": "metadata.name", "operator": "In", "values": [node]}]
+        required = {"nodeSelectorTerms": [{"matchFields": fields}]}
+        affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+        return msgspec.convert({"containers": [{}], "affinity": affinity}, PodSpec)
+
+    shapes = Shapes()
+    assert shapes.of(pinned("a"), pinned=True) is shapes.of(pinned("b"), pinned=True)
+    assert shapes.of(pinned("a")) is not shapes.of(pinned("b"))
