@@ -343,10 +343,11 @@ def test_who_asks_for_no_label_of_a_namespace_needs_none() -> None:
 def test_a_spread_over_one_revision_does_not_count_the_others() -> None:
     def spread(*keys: str) -> ClusterSnapshot:
         rule = SpreadRule(ZONE, 1, True, {"app": "web"}, match_label_keys=keys)
-        shape = PodShape(spread=(rule,), node_selector={ZONE: "a"})
+        shape = PodShape(spread=(rule,))
         new = [replace(web("new", "core-0", shape), labels={"app": "web", "hash": "new"})]
         old = [pod("shop", f"old-{n}", {"app": "web", "hash": "old"}, node="core-0", owners=DAEMON) for n in range(4)]
-        return cluster([*new, *old])
+        nodes = [machine("core-0", "a"), machine("core-1", "b", taints=(Taint("gpu", "NoSchedule", "yes"),))]
+        return cluster([*new, *old], nodes)
 
     assert len(findings(spread())) == 1
     assert findings(spread("hash")) == []
