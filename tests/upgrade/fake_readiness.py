@@ -97,7 +97,7 @@ class FakeKubeReadiness:
     def crds(self) -> tuple[CrdRow, ...]:
         return need(self._now.crds)
 
-    def all_endpoints(self) -> tuple[EndpointsRow, ...]:
+    def endpoints_of(self, services: Sequence[str]) -> tuple[EndpointsRow, ...]:
         return need(self._now.endpoints)
 
     def csrs(self) -> tuple[CsrRow, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -60,7 +60,6 @@ def ask_for_readiness(
     }
     asg = plain(aws.autoscaling_groups)
     return in_cluster | {
-        "endpoints": plain(kube.all_endpoints),
         "security_groups": plain(partial(aws.security_groups, _group_ids(control_plane))),
         "vpc_subnets": plain(partial(aws.vpc_subnets, control_plane.vpc_id)),
         "cluster_role_denied": plain(partial(aws.cluster_role_denied, control_plane.role_arn)),
@@ -76,6 +75,7 @@ def ask_for_readiness(
         "audit_requests": _if(looks.audit_log, "audit_log", lambda: plain(partial(aws.audit_requests, *audit))),
         "stale_token_users": _if(looks.audit_log, "audit_log", lambda: plain(partial(aws.stale_token_users, *audit))),
         # These need the answers of others, so they are asked last, by the thread that takes the snapshot.
+        "endpoints": _after(asked, partial(_called_services, in_cluster), kube.endpoints_of),
         "kubelets": _if(looks.kubelets, "kubelets", lambda: _after(asked, nodes, _ask_kubelets(kube))),
         "launch_templates": _after(asked, groups, lambda found: aws.launch_templates(found, asg())),
     }
@@ -84,6 +84,16 @@ def ask_for_readiness(
 def _group_ids(control_plane: ControlPlane) -> tuple[str, ...]:
     of_cluster = control_plane.cluster_security_group_id
     return (*((of_cluster,) if of_cluster else ()), *control_plane.security_group_ids)
+
+
+def _called_services(answers: Mapping[str, Answer[Any]]) -> tuple[str, ...]:
+    """The Services that the API server calls: those of webhooks, APIServices and CRD conversions."""
+    called = {
+        *(row.service for row in answers["webhooks"]()),
+        *(row.service for row in answers["api_services"]()),
+        *(row.conversion_service for row in answers["crds"]()),
+    }
+    return tuple(sorted(called - {""}))
 
 
 def _ask_kubelets(kube: KubeGateway) -> Callable[[tuple[NodeRow, ...]], Any]:

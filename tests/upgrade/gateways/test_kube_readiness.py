@@ -42,6 +42,7 @@ VALIDATING = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurati
 MUTATING = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+ENDPOINTS = "list endpointslices.discovery.k8s.io"
 CLUSTER_BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/rolebindings"
 
@@ -177,26 +178,18 @@ def test_custom_resource_definitions(kube: HttpKubeGateway, kube_stub: KubeStub)
     assert second.conversion_service == ""
 
 
-def test_endpoints_of_the_services_that_the_api_server_calls_a_request_a_namespace(
-    kube: HttpKubeGateway, kube_stub: KubeStub
-) -> None:
+def test_endpoints_of_services_take_a_request_a_namespace(kube: HttpKubeGateway, kube_stub: KubeStub) -> None:
     def part(service: str, *ready: bool) -> dict[str, Any]:
         return {
             "metadata": meta(f"{service}-1", labels={"kubernetes.io/service-name": service}),
             "endpoints": [{"addresses": [f"10.0.0.{n}"], "conditions": {"ready": one}} for n, one in enumerate(ready)],
         }
 
-    kube_stub.on_list(VALIDATING, {"metadata": meta("a"), "webhooks": [webhook("policy/guard"), webhook()]})
-    kube_stub.on_list(
-        MUTATING, {"metadata": meta("b"), "webhooks": [webhook("policy/inject"), webhook("policy/guard")]}
-    )
-    kube_stub.on_list(API_SERVICES, api_service("v1.x", "True", {"namespace": "metrics", "name": "server"}))
-    kube_stub.on_list(CRDS, crd("widgets.example.com", CONVERSION))
     slices = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
     kube_stub.on_list(slices.format("policy"), part("guard", True, False), part("guard", True, True))
     kube_stub.on_list(slices.format("metrics"), part("server", False))
     kube_stub.on_list("/apis/discovery.k8s.io/v1beta1/namespaces/widgets/endpointslices", part("converter", True))
-    assert kube.all_endpoints() == (
+    assert kube.endpoints_of(["policy/inject", "widgets/converter", "policy/guard", "metrics/server"]) == (
         EndpointsRow(namespace="metrics", service="server", ready=0),
         EndpointsRow(namespace="policy", service="guard", ready=2),
         EndpointsRow(namespace="policy", service="inject", ready=0),
@@ -204,6 +197,15 @@ def test_endpoints_of_the_services_that_the_api_server_calls_a_request_a_namespa
     )
     (asked,) = kube_stub.calls(slices.format("policy"))
     assert asked.query["labelSelector"] == ["kubernetes.io/service-name in (guard,inject)"]
+    assert kube.endpoints_of([]) == ()
+
+
+def test_endpoints_that_may_not_be_listed(kube: HttpKubeGateway, kube_stub: KubeStub) -> None:
+    kube_stub.on("/apis/discovery.k8s.io/v1/namespaces/policy/endpointslices", status(403, "Forbidden", "no"))
+    kube_stub.on("/apis/discovery.k8s.io/v1", {"resources": [{"name": "endpointslices"}]})
+    with pytest.raises(NotPermitted) as caught:
+        kube.endpoints_of(["policy/guard"])
+    assert caught.value.permission == ENDPOINTS
 
 
 def test_certificate_signing_requests(kube: HttpKubeGateway, kube_stub: KubeStub) -> None:
@@ -583,15 +585,6 @@ DENIED: list[tuple[str, str, Callable[[HttpKubeGateway], Any]]] = [
     (MUTATING, "list mutatingwebhookconfigurations.admissionregistration.k8s.io", HttpKubeGateway.webhooks),
     (API_SERVICES, "list apiservices.apiregistration.k8s.io", HttpKubeGateway.api_services),
     (CRDS, "list customresourcedefinitions.apiextensions.k8s.io", HttpKubeGateway.crds),
-    (VALIDATING, "list validatingwebhookconfigurations.admissionregistration.k8s.io", HttpKubeGateway.all_endpoints),
-    (MUTATING, "list mutatingwebhookconfigurations.admissionregistration.k8s.io", HttpKubeGateway.all_endpoints),
-    (API_SERVICES, "list apiservices.apiregistration.k8s.io", HttpKubeGateway.all_endpoints),
-    (CRDS, "list customresourcedefinitions.apiextensions.k8s.io", HttpKubeGateway.all_endpoints),
-    (
-        "/apis/discovery.k8s.io/v1/namespaces/policy/endpointslices",
-        "list endpointslices.discovery.k8s.io",
-        HttpKubeGateway.all_endpoints,
-    ),
     (
         "/apis/certificates.k8s.io/v1/certificatesigningrequests",
         "list certificatesigningrequests.certificates.k8s.io",
@@ -636,10 +629,8 @@ def test_a_denied_access_is_named(
 ) -> None:
     for other, _, _ in DENIED:
         kube_stub.on_list(other)
-    kube_stub.on_list(VALIDATING, {"metadata": meta("a"), "webhooks": [webhook("policy/guard")]})
     read(kube)
     kube_stub.on(path, status(403, "Forbidden", "no"))
-    kube_stub.on("/apis/discovery.k8s.io/v1", {"resources": [{"name": "endpointslices"}]})
     with pytest.raises(NotPermitted) as caught:
         read(kube)
     assert caught.value.permission == access
@@ -647,12 +638,12 @@ def test_a_denied_access_is_named(
 
 
 def test_every_declared_access_was_denied_once() -> None:
-    """Beside those of what may not be installed and of kubelets, which have tests of their own."""
+    """Beside those of what may not be installed, of endpoints and of kubelets, which have tests of their own."""
     own = {
         access
         for method in vars(KubeReadinessReads).values()
         if getattr(method, "optional", False)
         for access in method.permissions
     }
-    others = {f"list {p.rsplit('/', 1)[1]}.{p.split('/')[2]}" for p in NOT_INSTALLED} | {"get nodes/proxy"}
+    others = {f"list {p.rsplit('/', 1)[1]}.{p.split('/')[2]}" for p in NOT_INSTALLED} | {"get nodes/proxy", ENDPOINTS}
     assert own == {access for _, access, _ in DENIED} | others

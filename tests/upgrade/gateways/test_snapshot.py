@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from tests.upgrade.gateways.kube_stub import Asked as KubeAsked
 from tests.upgrade.gateways.kube_stub import Authority, KubeStub, status
 from tests.upgrade.gateways.test_aws_errors import PROD
 from tests.upgrade.gateways.test_aws_gateway import TRUST
+from tests.upgrade.gateways.test_kube_readiness import CONVERSION, crd
 from tests.upgrade.gateways.test_kube_requests import closed_port
 from upgrade.cluster import ClusterSnapshot
 from upgrade.components import CSI_DRIVERS
@@ -296,6 +298,29 @@ def test_what_the_cluster_forbids_is_unknown_and_names_the_access(
     found = unknowns(taken(clusters))
     assert found.keys() == facts
     assert {fact.permission for fact in found.values()} == {access}
+
+
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
+
+
+def test_services_that_the_api_server_calls_come_from_what_is_read_anyway(
+    clusters: ConfiguredClusters, kube_stub: KubeStub
+) -> None:
+    of_kind = {path.rpartition("/")[2]: path for path in READINESS_LISTS}
+    client = {"service": {"namespace": "policy", "name": "guard"}}
+    hooks = [{"name": "guard.example.com", "clientConfig": client}, {"name": "b", "clientConfig": {"url": "https://x"}}]
+    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations"):
+        kube_stub.on_list(of_kind[kind], {"metadata": meta("a"), "webhooks": hooks})
+    server = {"service": {"namespace": "metrics", "name": "server"}}
+    kube_stub.on_list(of_kind["apiservices"], {"metadata": meta("v1.x"), "spec": server})
+    kube_stub.on_list(of_kind["customresourcedefinitions"], crd("widgets.example.com", CONVERSION))
+    for namespace in ("policy", "metrics", "widgets"):
+        kube_stub.on_list(SLICES.format(namespace))
+    called = [(row.namespace, row.service) for row in need(taken(clusters).endpoints)]
+    assert called == [("metrics", "server"), ("policy", "guard"), ("widgets", "converter")]
+    lists = Counter(asked.path for asked in kube_stub.asked if "limit" in asked.query)
+    assert lists.keys() >= set(READINESS_LISTS)
+    assert {path: times for path, times in lists.items() if times > 1} == {}
 
 
 CHOSEN = {"token_secrets", "kubelets"}

@@ -100,16 +100,15 @@ class KubeReadinessReads:
     def crds(self) -> tuple[CrdRow, ...]:
         return self._list(_CRDS, objects.Crd, objects.Crd.row)
 
-    @permission(_ENDPOINTS, _VALIDATING, _MUTATING, _API_SERVICES, _CRDS, optional=True)
-    def all_endpoints(self) -> tuple[EndpointsRow, ...]:
-        """Of the Services that the API server calls: those of webhooks, APIServices and CRD conversions."""
-        called = {
-            *(row.service for row in self.webhooks()),
-            *(row.service for row in self.api_services()),
-            *(row.conversion_service for row in self.crds()),
-        } - {""}
+    @permission(_ENDPOINTS, optional=True)
+    def endpoints_of(self, services: Sequence[str]) -> tuple[EndpointsRow, ...]:
+        """A row a Service, by one request a namespace.
+
+        Args:
+            services: each as ``namespace/name``.
+        """
         by_namespace: defaultdict[str, list[str]] = defaultdict(list)
-        for path in sorted(called):
+        for path in sorted(services):
             namespace, _, name = path.partition("/")
             by_namespace[namespace].append(name)
         return tuple(row for place in by_namespace.items() for row in self._ready(*place))
