@@ -14,6 +14,7 @@ from handlers.ids import Action
 from handlers.views.buttons import applicable, waiting_confirmations
 from handlers.views.kit import Message
 from handlers.views.notice import render_notice
+from handlers.views.notice_facts import notice_facts
 from handlers.views.progress import status_line
 from handlers.views.thread import render_entry
 from upgrade.announcements import notice_of
@@ -115,7 +116,7 @@ class Console:
         if notice is not None and due is not None and self._clock is not None and run.id not in self._noticed:
             now = self._clock.now()
             if due <= now:
-                shown = render_notice(notice, run, owner=None, thread=None, now=now)
+                shown = render_notice(notice_facts(notice, run, now=now))
                 click.echo("\n".join(f"          | {line}" for line in lines_of(shown)))
                 self._noticed.add(run.id)
                 delivered()

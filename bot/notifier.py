@@ -5,48 +5,36 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Protocol
+from datetime import datetime
+from typing import Final
 
+from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
 from bot.outbox import Item, Messages, Outbox
 from bot.pacing import Pacing
 from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
 from handlers.conversation import File
 from handlers.views.kit import Message
-from handlers.views.notice import render_notice
 from handlers.views.run import render_run
 from handlers.views.thread import render_entry
-from upgrade.announcements import Notice, notice_of
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
 from upgrade.ports import AgendaItem, Clock, StoredMessage
-from upgrade.run import RunStatus, UpgradeRun
+from upgrade.run import UpgradeRun
 
 log = logging.getLogger(__name__)
 
-RUN, ENTRY, NOTICE = "run", "entry", "notice"
+RUN, ENTRY = "run", "entry"
 #: Real seconds without an answer after which we ask whether Slack is there, while runs are under way.
 QUIET_SECONDS: Final = 30.0
 #: Real seconds that a pass waits for more commits.
 GATHER_SECONDS: Final = 0.05
-#: An entry tells one event and is never behind.
-_FOR_EVER: Final = 2**53
-_CAN_WAIT: Final = frozenset({RunStatus.RUNNING, RunStatus.CHECKING})
 
 
 def told_elsewhere(run_id: str) -> StoredMessage:
     """The row of a run whose story was told on a terminal, from its beginning to its end: Slack hears nothing of it."""
-    return StoredMessage(run_id=run_id, kind=RUN, key="", channel_id="", shown_seq=_FOR_EVER)
-
-
-class Runs(Protocol):
-    """What is told of runs. The service has it."""
-
-    def run(self, run_id: str) -> UpgradeRun: ...
-    def status(self) -> Sequence[UpgradeRun]: ...
-    def events(self, run_id: str, after: int = 0) -> Sequence[UpgradeEvent]: ...
+    return StoredMessage(run_id=run_id, kind=RUN, key="", channel_id="", shown_seq=FOR_EVER)
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class Notifier:
     """Runs in a thread of its own between `start` and `stop`; the only caller of chat.*.
 
     Args:
-        owner_of: whom to ask about a cluster.
+        audience_of: who hears of a cluster, and whom to ask about it.
         delivered: called when a notice exists in Slack or Slack is back, so that the engine need not wait to look.
     """
 
@@ -74,7 +62,7 @@ class Notifier:
         clock: Clock,
         channels: Channels,
         *,
-        owner_of: Callable[[ClusterId], str | None] = lambda _: None,
+        audience_of: Callable[[ClusterId], Audience] = lambda _: Audience(),
         delivered: Callable[[], None] = lambda: None,
         pacing: Pacing | None = None,
     ) -> None:
@@ -83,9 +71,19 @@ class Notifier:
         self._calls = calls
         self._clock = clock
         self._channels = channels
-        self._owner_of = owner_of
+        self._audience_of = audience_of
         self._delivered = delivered
         self._outbox = Outbox(messages, calls, pacing or Pacing())
+        self._notices = Notices(
+            runs,
+            messages,
+            self._outbox,
+            clock,
+            channels.announcements,
+            audience_of=audience_of,
+            thread_link=self.thread_link,
+            delivered=delivered,
+        )
         #: By run: the version that was looked at, and the real time of the next look.
         self._looked: dict[str, tuple[int, float]] = {}
         self._told: dict[str, list[UpgradeEvent]] = {}
@@ -212,26 +210,26 @@ class Notifier:
         return [event for event in told if event.seq <= run.last_seq]
 
     def _deliver(self, run_id: str) -> float:
-        """What is due for a run: at most one post and two edits. Returns real seconds until there may be more."""
+        """What is due for a run: a few posts and edits at most. Returns real seconds until there may be more."""
         run = self._runs.run(run_id)
         rows = {(row.kind, row.key): row for row in self._messages.messages(run_id)}
         row = rows.get((RUN, ""))
-        behind = row is None or row.shown_seq < run.last_seq
         problem = self._outbox.problem_of(run_id)
-        events = self._events(run) if behind or problem else []
+        behind = row is None or row.shown_seq < run.last_seq or bool(problem)
+        events = self._events(run) if behind or (NOTICE, "") in rows else []
         if row is None or row.ts is None:
             message = self._render_run(run, events, problem)
             return self._outbox.post(Item(run.id, RUN, "", message, self._places(run)), row)
-        entry = self._entry(run, events, rows, row)
-        notice = self._notice(run, rows.get((NOTICE, "")))
+        notice = self._notices.deliver(run, rows, events)
+        entry = self._entry(run, events, rows, row) if behind else None
         edit = None
-        if events:
+        if behind:
             # Shown in full only with its thread and its notice: until then the run counts as behind.
-            settled = entry is None and (notice is None or (NOTICE, "") not in rows)
-            seq = run.last_seq if settled else row.shown_seq
-            urgent = run.status not in _CAN_WAIT
+            seq = run.last_seq if entry is None and notice is None else row.shown_seq
+            urgent = run.status not in CAN_WAIT
             edit = self._outbox.edit(row, self._render_run(run, events, problem), seq, urgent=urgent)
-        return min((wait for wait in (entry, notice, edit) if wait is not None), default=QUIET_SECONDS)
+        waits = (entry, notice, edit, self._notices.due_in(run, rows, events))
+        return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)
 
     def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:
         return render_run(run, events, problem=problem, approvers=self._channels.approvers)
@@ -245,7 +243,7 @@ class Notifier:
         self,
         run: UpgradeRun,
         events: Sequence[UpgradeEvent],
-        rows: Mapping[tuple[str, str], StoredMessage],
+        rows: Rows,
         top: StoredMessage,
     ) -> float | None:
         """Post the first entry that is missing; None when all are there."""
@@ -253,46 +251,12 @@ class Notifier:
         for event in events:
             if event.seq <= told:
                 continue
-            owner = self._owner_of(run.cluster)
+            owner = self._audience_of(run.cluster).owner
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
-                item = Item(run.id, ENTRY, str(event.seq), message, (top.channel_id,), top.ts, _FOR_EVER)
+                item = Item(run.id, ENTRY, str(event.seq), message, (top.channel_id,), top.ts, FOR_EVER)
                 return self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
         return None
-
-    # -- the notice ---------------------------------------------------------------------------------------------------
-
-    def _notice(self, run: UpgradeRun, row: StoredMessage | None) -> float | None:
-        """Post the notice when it is due, then keep it true; None when there is nothing to do."""
-        notice = notice_of(run)
-        if notice is None:
-            return None
-        if row is not None and row.ts is not None:
-            # Only when something happened: its expected end moves with the clock, and that alone tells nobody more.
-            if row.shown_seq == run.last_seq:
-                return None
-            urgent = run.status not in _CAN_WAIT
-            return self._outbox.edit(row, self._render_notice(notice, run), run.last_seq, urgent=urgent)
-        wait = self._due_in(notice) if row is None else 0.0
-        if run.status.finished and self._outbox.problem_of(run.id):
-            return None
-        if wait == 0.0:
-            item = Item(run.id, NOTICE, "", self._render_notice(notice, run), (self._channels.announcements,))
-            wait = self._outbox.post(item, row)
-            if wait == 0.0:
-                self._delivered()
-        return wait
-
-    def _due_in(self, notice: Notice) -> float | None:
-        """Real seconds until the notice is due; None while no start is set."""
-        if notice.due_at is None:
-            return None
-        lead = notice.due_at - self._clock.now()
-        return self._clock.real_seconds(lead) if lead > timedelta(0) else 0.0
-
-    def _render_notice(self, notice: Notice, run: UpgradeRun) -> Message:
-        thread, owner = self.thread_link(run.id), self._owner_of(run.cluster)
-        return render_notice(notice, run, owner=owner, thread=thread, now=self._clock.now())
 
     # -- out of reach -------------------------------------------------------------------------------------------------
 

@@ -49,9 +49,10 @@ class Item:
     """A message to post.
 
     Args:
-        key: tells the entries of a run apart; empty for the run message and the notice.
+        key: tells messages of one kind apart; empty for the run message and the notice.
         places: channels by name or id, the first that takes it.
-        thread: the ts of the run message, for an entry.
+        thread: the ts of the message that it stands under, if any.
+        broadcast: it is shown in the channel as well as in the thread.
         shown_seq: the last event that it shows; a message is behind while the run has later ones.
     """
 
@@ -62,6 +63,7 @@ class Item:
     places: tuple[str, ...]
     thread: str | None = None
     shown_seq: int = 0
+    broadcast: bool = False
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -149,14 +151,18 @@ class Outbox:
 
     def _send(self, channel: str, item: Item) -> tuple[str, str]:
         """A public channel that the bot is not in is joined first; what Slack cannot read goes as plain text."""
+
+        def post(message: Message) -> tuple[str, str]:
+            return self.calls.post(channel, message, payload=item.payload, thread=item.thread, broadcast=item.broadcast)
+
         try:
-            return self.calls.post(channel, item.message, payload=item.payload, thread=item.thread)
+            return post(item.message)
         except SlackRefused as error:
             if error.code == "not_in_channel" and self._joined(channel):
-                return self.calls.post(channel, item.message, payload=item.payload, thread=item.thread)
+                return post(item.message)
             if error.code in _UNREADABLE:
                 log.exception("Slack does not take our blocks")
-                return self.calls.post(channel, Message(item.message.text), payload=item.payload, thread=item.thread)
+                return post(Message(item.message.text))
             raise
 
     def _joined(self, channel: str) -> bool:

@@ -137,13 +137,25 @@ class SlackCalls:
                 return
 
     def post(
-        self, channel: str, message: Message, *, payload: dict[str, Any], thread: str | None = None
+        self,
+        channel: str,
+        message: Message,
+        *,
+        payload: dict[str, Any],
+        thread: str | None = None,
+        broadcast: bool = False,
     ) -> tuple[str, str]:
-        """Post; returns (channel id, ts). ``payload`` is what `find` looks for after a crash."""
+        """Post; returns (channel id, ts).
+
+        Args:
+            payload: what `find` looks for after a crash.
+            broadcast: a message in a thread is shown in the channel too.
+        """
         found = self._call(
             self._client.chat_postMessage,
             channel=channel,
             thread_ts=thread,
+            reply_broadcast=broadcast or None,
             metadata={"event_type": EVENT_TYPE, "event_payload": payload},
             unfurl_links=False,
             unfurl_media=False,

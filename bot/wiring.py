@@ -22,6 +22,7 @@ from bot.config import WELL_KNOWN, ClusterSettings, Settings
 from bot.console import Console
 from bot.health import Health, health_file
 from bot.listener import Listener, make_app, make_listener
+from bot.notices import Audience
 from bot.notifier import Channels, Notifier, told_elsewhere
 from bot.pacing import Pacing
 from bot.scheduler import Scheduler
@@ -78,6 +79,10 @@ def approvers_of(settings: Settings) -> tuple[str, ...]:
         if role.groups or role.users:
             return (*role.groups, *role.users)
     return ()
+
+
+def audience_of(settings: Settings, cluster: ClusterSettings) -> Audience:
+    return Audience(environment=cluster.environment, owner=cluster.owner)
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -242,14 +247,14 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     delivery = _Delivery()
     access = _access(settings, calls)
     service = _service(settings, store, clusters, access, delivery)
-    owners = {cluster.id: cluster.owner for cluster in settings.clusters}
+    audiences = {cluster.id: audience_of(settings, cluster) for cluster in settings.clusters}
     notifier = Notifier(
         service,
         store,
         calls,
         settings.make_clock(),
         _channels(settings),
-        owner_of=owners.get,
+        audience_of=lambda cluster: audiences.get(cluster, Audience()),
         delivered=service.delivery_changed,
         pacing=outside.pacing,
     )

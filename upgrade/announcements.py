@@ -47,7 +47,7 @@ class Notice(Value):
     Args:
         due_at: when it must be in the channel; None once nothing more will start.
         effects: what people may notice.
-        rests: how long the plan watches a version before it goes on, one after the other; zero: until the next window.
+        rests: where the plan watches a version for a while before it goes on.
     """
 
     state: NoticeState
@@ -57,7 +57,7 @@ class Notice(Value):
     start_at: datetime | None
     due_at: datetime | None
     effects: tuple[Effect, ...] = ()
-    rests: tuple[timedelta, ...] = ()
+    rests: tuple[BakeStep, ...] = ()
 
 
 class ReplyKind(StrEnum):
@@ -125,7 +125,7 @@ def notice_of(run: UpgradeRun, *, announced: bool = False) -> Notice | None:
         start_at=run.start_at,
         due_at=None if run.status.finished else notice_due_at(run),
         effects=tuple(_effects(run.plan)),
-        rests=tuple(step.lasts for _, step in run.plan.steps() if isinstance(step, BakeStep)),
+        rests=tuple(step for _, step in run.plan.steps() if isinstance(step, BakeStep)),
     )
 
 

@@ -13,7 +13,8 @@ from handlers.ids import Action
 from handlers.views.buttons import applicable
 from handlers.views.final import render_final
 from handlers.views.kit import Message
-from handlers.views.notice import render_notice
+from handlers.views.notice import render_notice, render_reply
+from handlers.views.notice_facts import Also, NoticeFacts, notice_facts
 from handlers.views.plan import render_plan
 from handlers.views.progress import phase_number
 from handlers.views.report import render_report
@@ -24,11 +25,11 @@ from handlers.views.thread import render_entry
 from sandbox.slack.blocks import validate_blocks
 from tests.handlers import samples
 from tests.handlers.samples import NOW, PROD, V34, V35, V36
-from upgrade.announcements import Notice, NoticeState, notice_of
+from upgrade.announcements import Notice, NoticeReply, NoticeState, ReplyKind, notice_of
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Report, Severity
-from upgrade.plan import PlanRequest, Waiver
+from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
 from upgrade.run import Approval, Intent, RunStatus, StepState, StepStatus, UpgradeRun
 from upgrade.versions import KubernetesVersion
 
@@ -78,10 +79,11 @@ RECORD = [
 ]
 
 
-def notice_for(run: UpgradeRun) -> Notice:
-    return notice_of(run) or Notice(
+def facts_of(run: UpgradeRun, **told: Any) -> NoticeFacts:
+    notice = notice_of(run, announced=True) or Notice(
         state=NoticeState.POSTPONED, cluster=run.cluster, from_version=V34, to_version=V36, start_at=None, due_at=None
     )
+    return notice_facts(notice, run, **{"now": NOW, **told})
 
 
 RUNS: dict[str, UpgradeRun] = {
@@ -103,7 +105,8 @@ def every_view(run: UpgradeRun, event: UpgradeEvent, report: Report, request: Pl
     plan = run.plan or samples.two_hops()
     return [
         render_run(run, [event]),
-        render_notice(notice_for(run), run, owner="@platform <!here>", thread=THREAD, now=NOW),
+        render_notice(facts := facts_of(run, environment="<!channel> prod", owner="@platform <!here>", thread=THREAD)),
+        *(render_reply(NoticeReply(key="", kind=kind, due_at=NOW, at=NOW), facts) for kind in ReplyKind),
         render_final(run, RECORD, event.data),
         render_report(report, request),
         render_plan(plan, report, request, [V35, V36, KubernetesVersion(1, 37)], startable=True),
@@ -290,7 +293,7 @@ def test_a_pause_before_the_start_does_not_promise_a_start() -> None:
 def test_the_notice_tells_nothing_that_is_only_for_operators() -> None:
     steps = {f"control-plane@{V35}": StepState(status=StepStatus.FAILED, reasons=("shop/web-0: Forbidden",))}
     run = samples.run(RunStatus.PAUSED, steps=steps, pause_reasons=("shop/web-0 is held by PodDisruptionBudget web",))
-    said = words_of(render_notice(notice_for(run), run, owner="@platform", thread=THREAD, now=NOW))
+    said = words_of(render_notice(facts_of(run, owner="@platform", thread=THREAD)))
     assert "Paused" in said
     assert "@platform" in said
     assert "<https://x.slack.com/archives/C1/p1|Follow it here>" in said
@@ -300,14 +303,14 @@ def test_the_notice_tells_nothing_that_is_only_for_operators() -> None:
 
 def test_the_notice_promises_nothing_that_eks_does_not_promise() -> None:
     run = samples.run()
-    said = words_of(render_notice(notice_for(run), run, owner=None, thread=None, now=NOW))
+    said = words_of(render_notice(facts_of(run)))
     assert "Brief interruptions of the Kubernetes API are possible" in said
     assert "stays reachable" not in said
 
 
 def test_the_notice_says_at_the_end_when_that_was_and_how_long_it_took() -> None:
     run = samples.run(RunStatus.SUCCEEDED)
-    said = words_of(render_notice(notice_for(run), run, owner=None, thread=None, now=NOW))
+    said = words_of(render_notice(facts_of(run)))
     assert "|2026-11-20 10:12 UTC>, after 1 h 12 min." in said
 
 
@@ -315,19 +318,44 @@ def test_the_notice_of_a_run_that_stopped_half_way_says_so() -> None:
     begun = {step_id: state.model_copy(update={"token": "t"}) for step_id, state in samples.half_way(NOW).items()}
     for status in (RunStatus.ABORTED, RunStatus.FAILED):
         run = samples.run(status, steps=begun)
-        said = words_of(render_notice(notice_for(run), run, owner=None, thread=None, now=NOW))
+        said = words_of(render_notice(facts_of(run)))
         assert "half way: 4 add-ons, 1 control plane step, 2 node groups not done" in said
         assert "|2026-11-20 10:12 UTC>, after 1 h 12 min" in said
         assert "as it is now" not in said
     untouched = samples.run(RunStatus.ABORTED, steps={})
-    said = words_of(render_notice(notice_for(untouched), untouched, owner=None, thread=None, now=NOW))
+    said = words_of(render_notice(facts_of(untouched)))
     assert "Nothing was changed." in said
     assert "half way" not in said
 
 
+def test_the_notice_says_what_may_be_noticed_which_alerts_may_fire_and_when_it_rests() -> None:
+    plan = samples.two_hops()
+    rest = Phase(id="bake@1.35", kind="bake", title="Watch", steps=(BakeStep(version=V35, lasts=timedelta(hours=24)),))
+    windows = UpgradePolicy(windows=("fri,sat 08:00-10:00",))
+    long = plan.model_copy(update={"phases": (*plan.phases[:4], rest, *plan.phases[4:])})
+    run = samples.run(RunStatus.SCHEDULED, plan=long, policy=windows)
+    other = Also("<!here> other", "1.33", "1.34", "planned", NOW)
+    said = words_of(render_notice(facts_of(run, environment="production", also=(other,)), here=True))
+    for words in (
+        "<!here> *🕒 Starts",
+        "Expected end: by <!date^",
+        "In between it waits: 24 h on 1.35 before it goes on.",
+        "2026-11-20 09:15 UTC> to <!date",
+        "2026-11-21 08:00 UTC> to <!date",
+        "Nodes are replaced a few at a time",
+        "Alerts that may fire: latency and errors of the Kubernetes API",
+        "production · eu-central-1",
+        "• &lt;!here&gt; other, Kubernetes 1.33 → 1.34: starts",
+    ):
+        assert words in said
+    over = words_of(render_notice(facts_of(samples.run(RunStatus.SUCCEEDED))))
+    assert "Alerts" not in over
+    assert "Expected" not in over
+
+
 def test_the_notice_says_when_in_everybodys_time_zone() -> None:
     run = samples.run(RunStatus.SCHEDULED)
-    said = words_of(render_notice(notice_for(run), run, owner=None, thread=None, now=NOW))
+    said = words_of(render_notice(facts_of(run)))
     at = NOW + timedelta(minutes=15)
     assert f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|2026-11-20 09:15 UTC>" in said
 

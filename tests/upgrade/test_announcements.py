@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.upgrade.runs import NOW, make_plan, make_run
+from tests.upgrade.runs import NOW, V35, make_plan, make_run
 from upgrade.announcements import (
     Effect,
     NoticeReply,
@@ -195,15 +195,14 @@ def test_nobody_is_reminded_of_what_will_not_begin(changes: dict[str, Any]) -> N
 
 
 def test_the_notice_tells_effects_and_rests_of_the_plan_and_stays_when_a_changed_plan_forgot_its_start() -> None:
-    bake = Phase(
-        id="bake@1.35", kind="bake", title="Watch", steps=(BakeStep(version=make_plan().to_version, lasts=DAY),)
-    )
+    rest = BakeStep(version=V35, lasts=DAY)
+    bake = Phase(id="bake@1.35", kind="bake", title="Watch", steps=(rest,))
     plan = make_plan(phases=(*make_plan().phases, bake))
     run = make_run(RunStatus.AWAITING_APPROVAL, plan=plan)
     assert notice_of(run) is None
     notice = notice_of(run, announced=True)
     assert notice is not None
-    assert (notice.state, notice.effects, notice.rests) == (NoticeState.POSTPONED, tuple(Effect), (DAY,))
+    assert (notice.state, notice.effects, notice.rests) == (NoticeState.POSTPONED, tuple(Effect), (rest,))
     addons = make_plan(phases=tuple(one for one in make_plan().phases if one.kind in ("announce", "add-ons")))
     only = notice_of(make_run(RunStatus.SCHEDULED, plan=addons))
     assert only is not None
