@@ -16,6 +16,7 @@ from handlers.modals import fields_of
 from handlers.views.dialogs import render_approve_dialog
 from tests.browser.conftest import notes, opens
 from tests.handlers import samples
+from tests.patience import LONGEST, wait_for
 from tests.sandbox.page.playground import OPS, Playground
 from tests.sandbox.slack.conftest import Connect, actions, button, modal, plain, question, section
 from upgrade.run import RunStatus
@@ -49,12 +50,14 @@ def test_a_confirm_dialog_stands_between_a_button_and_the_app(
     dialog.get_by_role("button", name="Back").click()
     expect(dialog).to_have_count(0)
     page.get_by_role("button", name="go").click()
+    expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     assert pressed == []
     page.get_by_role("button", name="go").click()
     dialog.get_by_role("button", name="Approve it").click()
     expect(page.get_by_role("button", name="go")).to_be_enabled()
+    wait_for(lambda: pressed)
     assert pressed == ["yes"]
 
 
@@ -65,7 +68,7 @@ def test_a_button_waits_for_the_app_and_takes_no_second_press(
 
     def slow(ack: Ack, action: dict[str, Any]) -> None:
         pressed.append(action["value"])
-        go_on.wait(2.5)
+        go_on.wait(LONGEST)
         ack()
 
     app.action("slow")(slow)
@@ -99,10 +102,12 @@ def test_menus_in_a_message_tell_what_was_chosen(page: Page, ground: Playground,
     more = {"type": "overflow", "action_id": "more", "options": OPTIONS[:2]}
     show(app.client, section("choose", accessory=more), actions(select))
     page.get_by_label("Policy").select_option("Every hop")
+    wait_for(lambda: chosen)
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("menuitem", name="Match first").click()
     expect(page.get_by_role("menuitem")).to_have_count(0)
     expect(page.get_by_role("button", name="More actions")).to_be_enabled()
+    wait_for(lambda: len(chosen) == 2)
     assert chosen == ["every hop", "match first"]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import LONGEST
 from tests.upgrade.runs import CLUSTER, NOW, make_finding, make_report, make_run
 from upgrade.eks import ClusterId
 from upgrade.errors import DatabaseInUse, DatabaseTooNew, RunChanged, RunInProgress, TemporaryError, UnknownRun
@@ -194,7 +195,7 @@ def test_eight_threads_change_one_counter_without_losing_or_failing(store: Sqlit
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(150)
+        thread.join(LONGEST)
     assert sorted(done) == list(range(1, 201))
     assert store.load("run-1").last_seq == 200
     assert [one.seq for one in store.events("run-1")] == list(range(1, 201))
@@ -206,7 +207,7 @@ def test_requests_of_many_threads_share_transactions_and_each_learns_of_its_own(
     ready = threading.Barrier(len(origins))
 
     def post(origin: str) -> bool | str:
-        ready.wait(10)
+        ready.wait(LONGEST)
         try:
             return store.post(row(origin, "no-such-run" if origin == "lost" else "run-1"))
         except sqlite3.IntegrityError as error:
@@ -278,7 +279,7 @@ def test_kill_9_in_the_middle_of_writing_leaves_run_and_events_together(tmp_path
             told = int(process.stdout.readline())
         os.kill(process.pid, signal.SIGKILL)
         rest = process.stdout.read().split()
-        process.wait(10)
+        process.wait(LONGEST)
         process.stdout.close()
         told = max([told, *map(int, rest)])
         run = store.load("run-1")
@@ -292,7 +293,7 @@ def test_two_processes_may_make_the_schema_at_once(tmp_path: Path) -> None:
     code = "import sys, pathlib, upgrade.store.sqlite as s; s.SqliteStore(pathlib.Path(sys.argv[1])).close()"
     command = [sys.executable, "-c", code, str(tmp_path / "bot.db")]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate(timeout=150)[1] for process in processes] == ["", "", ""]
+    assert [process.communicate(timeout=LONGEST)[1] for process in processes] == ["", "", ""]
     assert [process.returncode for process in processes] == [0, 0, 0]
 
 
@@ -331,7 +332,7 @@ def test_a_second_process_is_told_who_owns_the_database(tmp_path: Path) -> None:
         with pytest.raises(DatabaseInUse, match=rf"process {holder.pid} on "):
             DatabaseOwnership(path).take()
         os.kill(holder.pid, signal.SIGKILL)
-        holder.wait(10)
+        holder.wait(LONGEST)
     with DatabaseOwnership(path), pytest.raises(DatabaseInUse):  # the kernel gave the lock back
         DatabaseOwnership(path).take()
     DatabaseOwnership(path).take().release()
