@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,9 +21,10 @@ T = TypeVar("T")
 
 FRESH_SECONDS: Final = 60.0
 _LOOK: Final = frozenset[Verb]({"check", "plan", "status"})
-_OPERATE: Final = frozenset[Verb]({"start", "pause", "resume", "retry", "abort", "recheck", "confirm"})
+_OPERATE: Final = frozenset[Verb]({"start", "pause", "resume", "retry", "abort", "recheck", "confirm", "reschedule"})
 _DECIDE: Final = frozenset[Verb]({"approve", "reject", "waive"})
-#: Verbs that are no words of a sentence.
+#: What counts only when a known person did it: whoever has a shell here has the bot's credentials.
+_IN_PERSON: Final = _DECIDE | frozenset[Verb]({"lift"})
 #: Stopping is the safe side: these accept what was last known when the look-up fails (DESIGN 6).
 _STOP: Final = frozenset[Verb]({"pause", "abort"})
 
@@ -123,8 +124,7 @@ class RoleAccess:
             name = actor.removeprefix("cli:")
             user = self._cli_users.get(name)
             if user is None:
-                # Whoever has a shell here has the bot's credentials; but a decision needs a known person.
-                return _no(f"{name} is not mapped to anybody in cli_users.") if verb in _DECIDE else Allowed()
+                return _no(f"{name} is not mapped to anybody in cli_users.") if verb in _IN_PERSON else Allowed()
         else:
             user = actor
         try:
@@ -133,6 +133,14 @@ class RoleAccess:
             if verb in _STOP:
                 return self._judge(user, verb, known_only=True)
             return _no("Slack could not be asked who you are; try again in a minute.")
+
+    def belongs(self, actor: str, to: Sequence[str]) -> bool:
+        """As the port says; ids that begin with S are user groups. Raises LookupFailed."""
+        user = self._cli_users.get(actor.removeprefix("cli:")) if actor.startswith("cli:") else actor
+        if user is None or self._person(user, known_only=False).refusal:
+            return False
+        groups = [one for one in to if one.startswith("S")]
+        return user in to or any(user in self._group(group, known_only=False) for group in groups)
 
     def _judge(self, user: str, verb: Verb, *, known_only: bool) -> Allowed | Refused:
         person = self._person(user, known_only=known_only)

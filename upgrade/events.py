@@ -13,20 +13,20 @@ from upgrade.facts import Value
 class EventKind(StrEnum):
     """Past tense: what happened. The keys of ``data`` stand behind each."""
 
-    RUN_REQUESTED = "run-requested"  # target, scope
+    RUN_REQUESTED = "run-requested"  # target, scope, start_at (when one was wanted)
     REQUEST_REFUSED = "request-refused"  # verb, reason: this person may not
     # blockers, waived, warnings, unknowns (counts), phase (when looked at again), ahead (hours before the start)
     CHECKS_FINISHED = "checks-finished"
     RUN_BLOCKED = "run-blocked"  # codes, reasons
     PLAN_READY = "plan-ready"  # digest
-    PLAN_CHANGED = "plan-changed"  # old, new (digests)
+    PLAN_CHANGED = "plan-changed"  # old, new (digests), added, dropped (step ids)
     APPROVAL_GIVEN = "approval-given"  # gate, digest, given, needed, ticked (ids of check-list items)
     APPROVAL_REFUSED = "approval-refused"  # gate, reason: this person may not
     RUN_REJECTED = "run-rejected"  # gate (``start``: it could not even begin), reason
     WAIVER_GIVEN = "waiver-given"  # code, subject, reason, until (a day, or None)
     WAIVER_EXPIRED = "waiver-expired"  # code, subject, until
     RUN_SCHEDULED = "run-scheduled"  # start_at
-    RUN_RESCHEDULED = "run-rescheduled"  # start_at, before (None before a start was set)
+    RUN_RESCHEDULED = "run-rescheduled"  # start_at (None: as soon as it may), before (None: there was none)
     START_MISSED = "start-missed"  # start_at
     FREEZE_LIFTED = "freeze-lifted"  # freeze, reason
     RUN_STARTED = "run-started"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from upgrade.checklist import unticked
 from upgrade.engine.advance import can_recheck, can_resume
 from upgrade.engine.course import failed_steps
+from upgrade.engine.schedule import can_move
 from upgrade.errors import ChecklistOpen, DecisionOutdated, NotNow
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 from upgrade.windows import time_zone
+from upgrade.work_times import WorkTimes, work_times_of
+
+#: How far ahead a start may be set: nobody knows a cluster longer than that.
+REACH: Final = timedelta(days=90)
 
 #: How a run stands, for the end of a sentence: "it ...".
 _STANDS: Final[Mapping[RunStatus, str]] = {
@@ -25,7 +30,7 @@ _STANDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.FAILED: "was given up at a failed step",
     RunStatus.ABORTED: "was aborted",
     RunStatus.REJECTED: "was rejected",
-    RunStatus.EXPIRED: "expired, because nobody approved it in time",
+    RunStatus.EXPIRED: "expired, because nobody decided in time",
 }
 
 
@@ -115,3 +120,62 @@ def must_be_waivable(
     at_start = run.started_at is None and run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)
     if not at_start and run.blocked_phase is None:
         raise NotNow(f"No finding stands in the way of run {run.id} now: it {_STANDS[run.status]}.")
+
+
+# -- the start --------------------------------------------------------------------------------------------------------
+
+
+def must_be_a_start(times: WorkTimes, start_at: datetime, now: datetime) -> None:
+    """Raises NotNow for a start that is over, too far ahead, or at which no work may be done. Both are aware."""
+    if start_at <= now:
+        raise NotNow(f"{_reading(start_at, times)} is over.", "Give a time that is ahead.")
+    if start_at > now + REACH:
+        raise NotNow(f"{_reading(start_at, times)} is more than {REACH.days} days ahead.", "Give an earlier time.")
+    if times.is_open(start_at):
+        return
+    freeze = times.freeze_at(start_at)
+    why = f"the freeze “{freeze.name}” holds ({freeze.reason})" if freeze else "no maintenance window is open"
+    raise NotNow(
+        f"Nothing may start at {_reading(start_at, times)}: {why}.",
+        f"The next opening is {_reading(times.next_opening(start_at), times)}.",
+    )
+
+
+def next_window(times: WorkTimes, notice: timedelta, now: datetime) -> datetime | None:
+    """The next opening that leaves time for the notice, in UTC; None when none is within reach."""
+    at = now + notice
+    if times.is_open(at) and times.is_open(at - timedelta(microseconds=1)):  # an opening is over by then
+        closes = times.next_closing(at)
+        if closes is None:
+            return None
+        at = closes
+    opens = times.next_opening(at)
+    return opens if opens <= now + REACH else None
+
+
+def must_not_have_begun(run: UpgradeRun) -> None:
+    if run.started_at is not None:
+        raise NotNow(f"Run {run.id} has begun: it {_STANDS[run.status]}.", "Use abort.")
+
+
+def must_be_movable(run: UpgradeRun, start_at: datetime | None, now: datetime) -> None:
+    """Raises NotNow for a run that has begun, and what ``must_be_a_start`` raises."""
+    if not can_move(run):
+        raise NotNow(f"Run {run.id} has begun: it {_STANDS[run.status]}.", "Use pause, or abort.")
+    if start_at is not None:
+        must_be_a_start(work_times_of(run), start_at, now)
+
+
+def must_be_liftable(run: UpgradeRun, freeze: str, reason: str, now: datetime) -> None:
+    """Raises NotNow unless that freeze holds the run, or will. Whether the person may is looked up later."""
+    if not reason.strip():
+        raise NotNow("Lifting a freeze needs a reason.", "Say why this run cannot wait.")
+    holding = [one.name for one in work_times_of(run).freezes if one.ends_at > now]
+    if freeze in holding:
+        return
+    known = f"Freezes ahead of it: {', '.join(holding)}." if holding else "No freeze is ahead of it."
+    raise NotNow(f"No freeze “{freeze[:100]}” holds run {run.id}.", known)
+
+
+def _reading(at: datetime, times: WorkTimes) -> str:
+    return f"{at.astimezone(time_zone(times.time_zone)):%a %Y-%m-%d %H:%M} {times.time_zone}"

@@ -8,32 +8,26 @@ Terminal states absorb; a signal that does not apply changes nothing. Statuses a
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from upgrade.engine.approvals import (
-    approved,
-    await_approval,
-    decide,
-    into_window,
-    let_waivers_expire,
-    mark_checked_for_start,
-    replace_plan,
-    schedule,
-    waive,
-)
+from upgrade.engine.approvals import ask_again, await_approval, decide, lapsed, waive
 from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, under_way
 from upgrade.engine.draft import Draft
+from upgrade.engine.looked import checked, looked_ahead, phase_checked, turn_down
 from upgrade.engine.outcomes import confirm, intend, look, release, restart, retry
+from upgrade.engine.schedule import lift, move_start, pass_time, take_freezes
 from upgrade.engine.signals import (
     ChecksFinished,
     DecisionGiven,
+    FreezeLifted,
     IntentGiven,
     NoticeDelivered,
     RequestRefused,
     Restarted,
     Signal,
     SlackChanged,
+    StartMoved,
     StepConfirmed,
     StepIntended,
     StepLooked,
@@ -43,18 +37,11 @@ from upgrade.engine.signals import (
     WindowChanged,
 )
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.findings import Finding, Report, without_waived
+from upgrade.plan import Phase
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 
 #: The id of the step that waits for the notice.
 ANNOUNCE: Final = "announce"
-#: C-16: about ten tries, two to sixty seconds apart; only then ask.
-TRIES: Final = 10
-
-
-def back_off(errors: int) -> timedelta:
-    """2, 4, 8 … at most 60 seconds of domain time after that many errors in a row (C-16)."""
-    return timedelta(seconds=min(60, 2 ** min(errors, 6)))
 
 
 def advance(run: UpgradeRun, signal: Signal, now: datetime) -> tuple[UpgradeRun, tuple[UpgradeEvent, ...]]:
@@ -79,10 +66,12 @@ def _dispatch(draft: Draft, signal: Signal) -> None:  # noqa: C901, PLR0912 -- o
             confirm(draft, signal)
         case RequestRefused():
             _refuse(draft, signal)
+        case ChecksFinished(ahead=True):
+            looked_ahead(draft, signal)
         case ChecksFinished(phase=None):
-            _checked(draft, signal)
+            checked(draft, signal)
         case ChecksFinished():
-            _phase_checked(draft, signal)
+            phase_checked(draft, signal)
         case StepIntended():
             intend(draft, signal.step_id, signal.crash_limit)
         case StepReleased():
@@ -91,13 +80,18 @@ def _dispatch(draft: Draft, signal: Signal) -> None:  # noqa: C901, PLR0912 -- o
             look(draft, signal)
         case WindowChanged():
             _window(draft, signal)
+        case StartMoved():
+            move_start(draft, signal)
+        case FreezeLifted():
+            lift(draft, signal)
         case SlackChanged():
             _slack(draft, signal)
         case NoticeDelivered():
             _notice(draft)
         case TimePassed():
-            _time(draft, signal)
+            pass_time(draft, signal)
         case Restarted():
+            take_freezes(draft, signal.freezes)
             restart(draft)
 
 
@@ -154,132 +148,11 @@ def _go_on(draft: Draft) -> None:
 
 def _refuse(draft: Draft, signal: RequestRefused) -> None:
     if signal.verb == "start" and draft.run.plan is None and draft.run.status is RunStatus.CHECKING:
-        _turn_down(draft, signal.reason)
+        turn_down(draft, signal.reason)
     elif signal.verb in ("approve", "reject"):
         draft.tell(EventKind.APPROVAL_REFUSED, actor=signal.actor, gate=signal.gate, reason=signal.reason)
     else:
         draft.tell(EventKind.REQUEST_REFUSED, actor=signal.actor, verb=signal.verb, reason=signal.reason)
-
-
-def _turn_down(draft: Draft, reason: str) -> None:
-    """End a run that asked for what cannot be had, so that it does not hold the cluster."""
-    draft.change(pause_reasons=(reason,))
-    draft.finish(RunStatus.REJECTED, EventKind.RUN_REJECTED, gate="start", reason=reason)
-
-
-# -- the cluster was looked at --------------------------------------------------------------------------------------
-
-
-def _counts(run: UpgradeRun, report: Report) -> dict[str, Any]:
-    findings = report.findings
-    left = len(without_waived(report.blockers, run.waivers))
-    return {
-        "blockers": left,
-        "waived": len(report.blockers) - left,
-        "warnings": sum(f.severity == "warns" for f in findings),
-        "unknowns": sum(f.unknown for f in findings),
-    }
-
-
-def _sentences(findings: tuple[Finding, ...]) -> tuple[str, ...]:
-    return tuple(f"{finding.code} {finding.subject}: {finding.summary}" for finding in findings)
-
-
-def _codes(findings: tuple[Finding, ...]) -> list[str]:
-    return sorted({finding.code for finding in findings})
-
-
-def _wait_for_cluster(draft: Draft, signal: ChecksFinished) -> bool:
-    """Back off after a temporary error; False once it has lasted too long."""
-    errors = draft.run.check_errors + 1
-    if not signal.temporary or errors >= TRIES:
-        return False
-    draft.change(check_errors=errors, next_due_at=draft.now + back_off(errors))
-    return True
-
-
-def _block(draft: Draft, reasons: tuple[str, ...], codes: list[str]) -> None:
-    draft.change(
-        status=RunStatus.BLOCKED,
-        pause_reasons=reasons,
-        check_errors=0,
-        expires_at=draft.now + draft.run.policy.approval_expires,
-    )
-    draft.tell(EventKind.RUN_BLOCKED, codes=codes, reasons=list(reasons))
-
-
-def _checked(draft: Draft, signal: ChecksFinished) -> None:
-    if draft.run.status is not RunStatus.CHECKING:
-        return
-    if signal.error and _wait_for_cluster(draft, signal):
-        return
-    let_waivers_expire(draft)
-    if signal.impossible and draft.run.plan is None:
-        _turn_down(draft, signal.error)
-        return
-    draft.change(report=signal.report or draft.run.report, check_errors=0)
-    if signal.report is not None:
-        draft.tell(EventKind.CHECKS_FINISHED, **_counts(draft.run, signal.report))
-    if signal.plan is None:
-        reasons = (signal.error or "No plan could be made.", *_sentences(signal.stopping))
-        _block(draft, reasons, _codes(signal.stopping))
-        return
-    if signal.stopping:
-        # The plan is shown, and its approvals stay if it is still the same one once nothing stops it.
-        replace_plan(draft, signal.plan)
-        _block(draft, _sentences(signal.stopping), _codes(signal.stopping))
-        return
-    known, was_blocked = draft.run.plan, bool(draft.run.pause_reasons)
-    replace_plan(draft, signal.plan)
-    draft.change(pause_reasons=())
-    if not approved(draft.run):
-        if was_blocked and known is not None and known.digest == signal.plan.digest:
-            draft.tell(EventKind.PLAN_READY, digest=known.digest)  # it was no use to anybody until now
-        await_approval(draft, PLAN_GATE)
-    elif draft.run.start_at is None or draft.now < draft.run.start_at:
-        schedule(draft, draft.run.start_at)
-    else:
-        _begin(draft, signal.baseline)
-
-
-def _begin(draft: Draft, baseline: tuple[str, ...]) -> None:
-    opens_at = into_window(draft.run, draft.now)
-    if opens_at > draft.now:
-        schedule(draft, opens_at)
-        return
-    draft.change(status=RunStatus.RUNNING, started_at=draft.now, expires_at=None, baseline=baseline)
-    mark_checked_for_start(draft)
-    draft.tell(EventKind.RUN_STARTED)
-
-
-def _phase_checked(draft: Draft, signal: ChecksFinished) -> None:
-    phase = current_phase(draft.run)
-    if draft.run.status is not RunStatus.RUNNING or phase is None or phase.id != signal.phase:
-        return
-    if signal.error and _wait_for_cluster(draft, signal):
-        return
-    let_waivers_expire(draft)
-    draft.change(check_errors=0, report=signal.report or draft.run.report)
-    if signal.report is not None:
-        draft.tell(EventKind.CHECKS_FINISHED, phase=phase.id, **_counts(draft.run, signal.report))
-    _tell_unapproved(draft, signal.unapproved)
-    if signal.report is None or signal.stopping:
-        reasons = _sentences(signal.stopping) or (signal.error,)
-        draft.change(blocked_phase=phase.id, pause_reasons=reasons)
-    else:
-        draft.change(phases_checked=(*draft.run.phases_checked, phase.id))
-
-
-def _tell_unapproved(draft: Draft, step_ids: tuple[str, ...]) -> None:
-    """The cluster changed since the approval, so that a plan made now would do more: said once, never done."""
-    told = draft.run.unapproved
-    for step_id in step_ids:
-        if step_id not in told:
-            text = (
-                f"The cluster has changed since the approval: {step_id} would be planned now. This run leaves it out."
-            )
-            draft.tell(EventKind.WARNING_RAISED, text=text)
-    draft.change(unapproved=tuple(dict.fromkeys((*told, *step_ids))))
 
 
 # -- surroundings ---------------------------------------------------------------------------------------------------
@@ -287,7 +160,8 @@ def _tell_unapproved(draft: Draft, step_ids: tuple[str, ...]) -> None:
 
 def _window(draft: Draft, signal: WindowChanged) -> None:
     held = "window" in draft.run.holds
-    if draft.run.status not in (RunStatus.RUNNING, RunStatus.PAUSED) or held is not signal.open:
+    later = held and not signal.open and signal.opens_at != draft.run.window_opens_at
+    if draft.run.status not in (RunStatus.RUNNING, RunStatus.PAUSED) or (held is not signal.open and not later):
         return
     others = tuple(hold for hold in draft.run.holds if hold != "window")
     if signal.open:
@@ -295,7 +169,8 @@ def _window(draft: Draft, signal: WindowChanged) -> None:
         draft.tell(EventKind.WINDOW_OPENED)
     else:
         draft.change(holds=(*others, "window"), window_opens_at=signal.opens_at)
-        draft.tell(EventKind.WINDOW_CLOSED, opens_at=signal.opens_at.isoformat() if signal.opens_at else None)
+        opens_at = signal.opens_at.isoformat() if signal.opens_at else None
+        draft.tell(EventKind.WINDOW_CLOSED, opens_at=opens_at, reason=signal.reason)
 
 
 def _slack(draft: Draft, signal: SlackChanged) -> None:
@@ -319,27 +194,6 @@ def _notice(draft: Draft) -> None:
             draft.change_step(ANNOUNCE, due_at=None)
 
 
-def _time(draft: Draft, signal: TimePassed) -> None:
-    run = draft.run
-    if run.expires_at is not None and run.expires_at <= draft.now and run.started_at is None:
-        draft.finish(RunStatus.EXPIRED, EventKind.RUN_EXPIRED)
-        return
-    if run.status is not RunStatus.SCHEDULED or run.intent is not Intent.GO:
-        return
-    if run.start_at is None or draft.now < run.start_at:
-        return
-    opens_at = into_window(run, draft.now)
-    if opens_at > draft.now:
-        schedule(draft, opens_at)
-    elif signal.busy_run:
-        if run.extra.get("waits_for") != signal.busy_run:
-            draft.change(extra={**run.extra, "waits_for": signal.busy_run})
-            text = f"The cluster is held by the unfinished run {signal.busy_run}; this one begins when that has ended."
-            draft.tell(EventKind.WARNING_RAISED, text=text)
-    else:
-        draft.change(status=RunStatus.CHECKING, check_errors=0)
-
-
 # -- what follows from where the run stands now ---------------------------------------------------------------------
 
 
@@ -361,10 +215,22 @@ def _settle(draft: Draft) -> None:
         if reasons := _why_it_stands(draft):
             draft.change(status=RunStatus.PAUSED, pause_reasons=reasons)
             draft.tell(EventKind.RUN_PAUSED, reasons=list(reasons), under_way=draft.going())
+        elif not _begun(run, phase) and lapsed(run, _goes_on_at(draft)):
+            ask_again(draft)
         elif phase.gate is not None and phase.gate not in run.gates_passed:
             await_approval(draft, phase.gate)
     elif reasons := _why_it_stands(draft):
         draft.change(pause_reasons=reasons)
+
+
+def _begun(run: UpgradeRun, phase: Phase) -> bool:
+    return any(run.step(step.id).status is not StepStatus.PENDING for step in phase.steps)
+
+
+def _goes_on_at(draft: Draft) -> datetime:
+    """When the next phase may begin: what is known of a closed window is asked about while it is closed."""
+    opens_at = draft.run.window_opens_at if "window" in draft.run.holds else None
+    return max(draft.now, opens_at or draft.now)
 
 
 def _why_it_stands(draft: Draft) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whose approval counts, and when a run may begin. Pure."""
+"""Whose approval counts, for which plan, and for how long. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from datetime import datetime
 from upgrade.checklist import unticked
 from upgrade.engine.course import PLAN_GATE, effective_phases, first_change
 from upgrade.engine.draft import Draft
+from upgrade.engine.schedule import schedule_approved, unschedule
 from upgrade.engine.signals import DecisionGiven, WaiverGiven
 from upgrade.events import EventKind
 from upgrade.plan import UpgradePlan, Waiver
+from upgrade.rest import difference
 from upgrade.run import Approval, RunStatus, Tick, UpgradeRun
-from upgrade.windows import next_opening, time_zone
+from upgrade.windows import time_zone
 
 
 def counted(run: UpgradeRun, gate: str, digest: str) -> tuple[str, ...]:
@@ -36,9 +38,30 @@ def approved(run: UpgradeRun) -> bool:
     return run.plan is not None and len(counted(run, PLAN_GATE, run.plan.digest)) >= run.plan.approvals
 
 
-def into_window(run: UpgradeRun, at: datetime) -> datetime:
-    """``at``, or the next opening of a maintenance window after it."""
-    return next_opening(run.policy.windows, run.time_zone, at)
+def approved_at(run: UpgradeRun) -> datetime | None:
+    """When the last approval was given that the plan as it is needed."""
+    if run.plan is None or not approved(run):
+        return None
+    given = {a.by: a.at for a in reversed(run.approvals) if a.gate == PLAN_GATE and a.digest == run.plan.digest}
+    return sorted(given[person] for person in counted(run, PLAN_GATE, run.plan.digest))[run.plan.approvals - 1]
+
+
+def lapsed(run: UpgradeRun, at: datetime) -> bool:
+    """Whether the approvals of the plan do not count any more at ``at`` (docs/decisions/0007)."""
+    given_at = approved_at(run)
+    return given_at is not None and at - given_at > run.policy.approval_valid
+
+
+def ask_again(draft: Draft) -> None:
+    """The approvals of the plan are older than they may be: ask for them anew, keeping the start that was set."""
+    draft.change(approvals=tuple(one for one in draft.run.approvals if one.gate != PLAN_GATE))
+    draft.tell(
+        EventKind.WARNING_RAISED,
+        text="The approval of this plan was given too long ago to count for what comes next: it is asked for again.",
+    )
+    if draft.run.started_at is None:
+        unschedule(draft)
+    await_approval(draft, PLAN_GATE)
 
 
 def decide(draft: Draft, signal: DecisionGiven) -> None:
@@ -96,28 +119,12 @@ def _fresh_ticks(draft: Draft, plan: UpgradePlan, signal: DecisionGiven) -> tupl
 def _open(draft: Draft, gate: str) -> None:
     """All approvals of ``gate`` are there."""
     if draft.run.started_at is None:
-        schedule(draft)
+        schedule_approved(draft)
         return
     draft.change(status=RunStatus.RUNNING, waiting_for=None, expires_at=None, phases_checked=())
     if gate != PLAN_GATE:
         draft.change(gates_passed=(*draft.run.gates_passed, gate))
     draft.tell(EventKind.GATE_PASSED, gate=gate)
-
-
-def schedule(draft: Draft, start_at: datetime | None = None) -> None:
-    """Set the start: ``start_at``, else now plus the notice, moved into a window."""
-    run = draft.run
-    at = into_window(run, start_at or draft.now + run.policy.notice)
-    draft.change(
-        status=RunStatus.SCHEDULED,
-        scheduled_at=run.scheduled_at or draft.now,
-        start_at=at,
-        waiting_for=None,
-        expires_at=None,
-        blocked_phase=None,
-        pause_reasons=(),
-    )
-    draft.tell(EventKind.RUN_SCHEDULED, start_at=at.isoformat())
 
 
 def await_approval(draft: Draft, gate: str) -> None:
@@ -134,10 +141,23 @@ def replace_plan(draft: Draft, plan: UpgradePlan) -> None:
     if old is not None and old.digest == plan.digest:
         draft.change(plan=plan)
         return
-    draft.change(plan=plan, approvals=(), scheduled_at=None, start_at=None, notice_at=None)
+    draft.change(plan=plan, approvals=())
+    unschedule(draft)
     if old is not None:
-        draft.tell(EventKind.PLAN_CHANGED, old=old.digest, new=plan.digest)
+        _tell_change(draft, old, plan)
     draft.tell(EventKind.PLAN_READY, digest=plan.digest)
+
+
+def _tell_change(draft: Draft, old: UpgradePlan, new: UpgradePlan) -> None:
+    """What sets the plan apart from the one that was approved, by step id."""
+    found = difference(old, (), new)
+    draft.tell(
+        EventKind.PLAN_CHANGED,
+        old=old.digest,
+        new=new.digest,
+        added=list(found.added),
+        dropped=list(found.dropped),
+    )
 
 
 def waivers_in_force(run: UpgradeRun, now: datetime) -> tuple[Waiver, ...]:
@@ -185,7 +205,7 @@ def waive(draft: Draft, signal: WaiverGiven) -> None:
         begun = {p.id for p in effective_phases(run) if any(run.step(s.id).started_at for s in p.steps)}
         kept = tuple(gate for gate in run.gates_passed if gate in begun)
         draft.change(plan=waived, approvals=(), gates_passed=kept, blocked_phase=None)
-        draft.tell(EventKind.PLAN_CHANGED, old=run.plan.digest, new=waived.digest)
+        _tell_change(draft, run.plan, waived)
         await_approval(draft, PLAN_GATE)
 
 

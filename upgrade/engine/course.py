@@ -16,6 +16,10 @@ from upgrade.versions import KubernetesVersion
 #: The gate of the plan itself; all others are named after their phase.
 PLAN_GATE: Final = "plan"
 SETTLED: Final = frozenset({StepStatus.DONE, StepStatus.SKIPPED})
+#: How long before its start a scheduled run looks at its cluster (docs/decisions/0007).
+LOOKS_AHEAD: Final = (timedelta(hours=24), timedelta(hours=2))
+#: How late a run may begin; later than that a person is asked (docs/decisions/0007).
+START_GRACE: Final = timedelta(minutes=15)
 #: A look at the delivery of the notice, at Slack's return and at a cluster that another run holds.
 LOOK_AGAIN: Final = timedelta(seconds=15)
 
@@ -28,14 +32,16 @@ BUDGETS: Final = {
     "nodegroup": timedelta(minutes=20),
     "confirm": timedelta(days=7),
     "verify": timedelta(minutes=20),
+    "bake": timedelta.max,  # it says itself when it is over
 }
 
 
 class LookAtCluster(Value):
-    """Take a snapshot and check it: for the start, or for a phase that is about to begin."""
+    """Take a snapshot and check it: for the start, ahead of it, or for a phase that is about to begin."""
 
     kind: Literal["look-at-cluster"] = "look-at-cluster"
     phase: str | None = None
+    ahead: bool = False
 
 
 class AttendStep(Value):
@@ -47,6 +53,11 @@ class AttendStep(Value):
 
 
 Work = LookAtCluster | AttendStep
+
+
+def back_off(errors: int) -> timedelta:
+    """2, 4, 8 … at most 60 seconds of domain time after that many errors in a row (C-16)."""
+    return timedelta(seconds=min(60, 2 ** min(errors, 6)))
 
 
 def step_token(run_id: str, step_id: str, attempt: int) -> str:
@@ -155,6 +166,9 @@ def next_work(run: UpgradeRun, now: datetime) -> Work | None:
         return None
     if run.status is RunStatus.CHECKING:
         return LookAtCluster() if run.next_due_at is None or run.next_due_at <= now else None
+    if run.status is RunStatus.SCHEDULED:
+        ahead = look_ahead_at(run, now)
+        return LookAtCluster(ahead=True) if ahead is not None and ahead <= now else None
     for step_id, state in active(run):
         if state.due_at is None or state.due_at <= now:
             return AttendStep(step_id=step_id, may_start=may_start(run))
@@ -205,10 +219,30 @@ def next_due_at(run: UpgradeRun, now: datetime) -> datetime | None:
     return min(dues, default=None)
 
 
+def look_ahead_at(run: UpgradeRun, now: datetime) -> datetime | None:
+    """When a scheduled run looks at its cluster ahead of its start; None when no such look is left.
+
+    Only looks that are due after it was scheduled count. Of those that a downtime slept through, one does for all.
+    """
+    waits = run.status is RunStatus.SCHEDULED and run.intent is Intent.GO and not run.missed_start
+    if not waits or run.start_at is None or run.scheduled_at is None or run.start_at <= now:
+        return None
+    if run.check_errors and run.looked_ahead_at is not None:
+        return run.looked_ahead_at + back_off(run.check_errors)
+    known = max(run.scheduled_at, run.looked_ahead_at or run.scheduled_at)
+    return min((at for lead in LOOKS_AHEAD if (at := run.start_at - lead) > known), default=None)
+
+
 def _scheduled_due_at(run: UpgradeRun, now: datetime) -> datetime | None:
-    dues = [] if run.intent is Intent.PAUSE or run.start_at is None else [max(run.start_at, now)]
-    if dues and dues[0] == now:  # another run holds the cluster
-        dues = [now + LOOK_AGAIN]
+    if run.missed_start:
+        return run.expires_at
+    dues = []
+    if run.start_at is not None:
+        due_at = run.start_at + START_GRACE if run.intent is Intent.PAUSE else run.start_at
+        # After it another run holds the cluster, or a person the run.
+        dues.append(due_at if due_at > now else now + LOOK_AGAIN)
+    if (ahead := look_ahead_at(run, now)) is not None:
+        dues.append(max(ahead, now))
     notice_due = notice_due_at(run)
     if run.notice_at is None and notice_due is not None:
         dues.append(max(notice_due, now + LOOK_AGAIN))

@@ -9,6 +9,7 @@ from upgrade.engine.course import SETTLED, active, budget, current_phase, may_st
 from upgrade.engine.draft import Draft
 from upgrade.engine.signals import StepConfirmed, StepLooked
 from upgrade.events import EventKind
+from upgrade.fit import will_not_fit
 from upgrade.plan import ControlPlaneStep
 from upgrade.run import Blocked, Done, Failed, RunStatus, StepState, StepStatus, Wait
 
@@ -54,6 +55,8 @@ def _begin(draft: Draft, step_id: str) -> None:
     """Tell the phase when this is its first step, and note when the step began."""
     phase = phase_of(draft.run, step_id)
     if all(draft.run.step(step.id).started_at is None for step in phase.steps):
+        if (text := will_not_fit(draft.run, draft.now, phase=phase)) is not None:
+            draft.tell(EventKind.WARNING_RAISED, text=text)
         draft.tell(EventKind.PHASE_STARTED, phase=phase.id, title=phase.title)
     if draft.run.step(step_id).started_at is None:
         draft.change_step(step_id, started_at=draft.now)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from upgrade.engine.course import START_GRACE
 from upgrade.facts import Value
 from upgrade.readiness import NOTHING_MORE, Looks
 
@@ -20,6 +21,7 @@ class EngineSettings(Value):
         slack_patience: how long Slack may be out of reach before they do.
         workers: threads for runs and short jobs together.
         crash_limit: how often a step may take the process down before it is parked.
+        start_grace: how late a run may begin; later than that a person is asked.
         looks: what a snapshot looks at of that which is looked at only when somebody chose so.
     """
 
@@ -30,4 +32,5 @@ class EngineSettings(Value):
     slack_patience: timedelta = timedelta(minutes=5)
     workers: int = Field(default=8, ge=2, le=64)
     crash_limit: int = Field(default=3, ge=1)
+    start_grace: timedelta = START_GRACE
     looks: Looks = NOTHING_MORE

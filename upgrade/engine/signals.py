@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from upgrade.engine.course import START_GRACE
 from upgrade.facts import Value
 from upgrade.findings import Finding, Report
+from upgrade.freeze import Freeze
 from upgrade.plan import UpgradePlan
 from upgrade.ports import Verb
 from upgrade.run import Outcome
-from upgrade.work_times import Freeze
 
 
 class IntentGiven(Value):
@@ -78,6 +79,8 @@ class ChecksFinished(Value):
         error: why there is no report or plan; ``temporary`` when looking again may help.
         ahead: a look ahead of the start of a scheduled run: while people are awake, they hear what would void it.
         impossible: the request itself cannot be met: the version is not offered, or there is nothing to do.
+        busy_run: the unfinished run that holds the cluster, so that this one can only stay scheduled.
+        grace: how late a run may begin.
     """
 
     kind: Literal["checks"] = "checks"
@@ -91,6 +94,8 @@ class ChecksFinished(Value):
     temporary: bool = False
     ahead: bool = False
     impossible: bool = False
+    busy_run: str = ""
+    grace: timedelta = START_GRACE
 
 
 class StepIntended(Value):
@@ -162,11 +167,12 @@ class NoticeDelivered(Value):
 class TimePassed(Value):
     """Something may be due: the start, or an expiry.
 
-    ``busy_run``: the unfinished run that holds the cluster, if another does.
+    ``busy_run``: the unfinished run that holds the cluster, if another does. ``grace``: how late a run may begin.
     """
 
     kind: Literal["time"] = "time"
     busy_run: str = ""
+    grace: timedelta = START_GRACE
 
 
 class Restarted(Value):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from upgrade.engine.advance import advance, back_off
+from upgrade.eks import ClusterId
+from upgrade.engine.advance import advance
 from upgrade.engine.approvals import waivers_in_force
 from upgrade.engine.assessment import assess, check_remaining, drift, past_durations, stopping_phase, stopping_start
 from upgrade.engine.baseline import ready_workloads
@@ -15,6 +16,7 @@ from upgrade.engine.course import (
     AttendStep,
     LookAtCluster,
     Work,
+    back_off,
     current_phase,
     next_due_at,
     next_work,
@@ -45,15 +47,17 @@ from upgrade.errors import (
     UpgradeError,
 )
 from upgrade.facts import Known, Unknown
+from upgrade.freeze import Freeze
 from upgrade.plan import Step
 from upgrade.ports import Access, AwsGateway, Clock, Clusters, Delivery, InboxRow, Refused, RunStore, Verb
 from upgrade.run import Failed, Outcome, RunStatus, StepStatus, UpgradeRun, Wait
-from upgrade.windows import is_open, next_opening
+from upgrade.work_times import work_times_of
 
 _log = logging.getLogger(__name__)
 
 #: What holds the one place that a cluster has for an unfinished run.
 _HOLDING: Final = tuple(s for s in RunStatus if not s.finished and s is not RunStatus.SCHEDULED)
+_ONLY_LIFTERS: Final = "Only the people that the freeze names, and admins, may lift it."
 #: Finished runs whose durations tell how long this cluster's updates take.
 _PAST_RUNS: Final = 5
 
@@ -62,6 +66,7 @@ class RunWorker:
     """Knows how to move one run. Many threads may use it, but never two for the same run.
 
     Args:
+        freezes: those of the configuration, by cluster: they hold runs that are under way, too.
         on_saved: called after each commit that told something new.
     """
 
@@ -74,6 +79,7 @@ class RunWorker:
         delivery: Delivery,
         clock: Clock,
         settings: EngineSettings,
+        freezes: Mapping[ClusterId, tuple[Freeze, ...]] | None = None,
         on_saved: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
@@ -82,12 +88,13 @@ class RunWorker:
         self._delivery = delivery
         self._clock = clock
         self._settings = settings
+        self._freezes = freezes or {}
         self._on_saved = on_saved
 
     def restarted(self, run_id: str) -> None:
         """Tell that the process is back. Call once for each unfinished run, before anything else is done with it."""
         run = self._store.load(run_id)
-        self._apply(run, Restarted())
+        self._apply(run, Restarted(freezes=self._freezes.get(run.cluster)))
 
     def process(self, run_id: str, stopping: Callable[[], bool] = lambda: False) -> UpgradeRun:
         """Do all that is due now and return the run as it stands; what it says of dues may be newer than the store."""
@@ -125,14 +132,17 @@ class RunWorker:
 
     def _judged(self, run: UpgradeRun, row: InboxRow) -> Signal:
         """The request as a signal, once it is known that this person may."""
-        refusal = self._refusal(run, row.actor, row.kind)
+        refusal = self._refusal(run, row.actor, row.kind, freeze=row.payload.get("freeze", ""))
         if refusal is None:
             return signal_of(row)
         return RequestRefused(verb=row.kind, actor=row.actor, reason=refusal, gate=row.payload.get("gate", ""))
 
-    def _refusal(self, run: UpgradeRun, actor: str, verb: Verb) -> str | None:
+    def _refusal(self, run: UpgradeRun, actor: str, verb: Verb, *, freeze: str = "") -> str | None:
         try:
             answer = self._access.allows(actor, verb, run.cluster)
+            if verb == "lift" and isinstance(answer, Refused):
+                lifters = next((one.lifters for one in run.policy.freezes if one.name == freeze), ())
+                return None if self._access.belongs(actor, lifters) else _ONLY_LIFTERS
         except Exception:
             _log.exception("looking up whether %s may %s failed", actor, verb)
             return "It could not be looked up whether you may do that; try again."
@@ -148,14 +158,22 @@ class RunWorker:
         if run.notice_at is None and run.scheduled_at is not None and self._delivery.notice_delivered(run.id):
             run = self._apply(run, NoticeDelivered())
         if run.status in (RunStatus.RUNNING, RunStatus.PAUSED):
-            opened = is_open(run.policy.windows, run.time_zone, now)
-            if opened is ("window" in run.holds):
-                opens_at = None if opened else next_opening(run.policy.windows, run.time_zone, now)
-                run = self._apply(run, WindowChanged(open=opened, opens_at=opens_at))
+            run = self._window(run, now)
             since = self._slack_gone_since()
             if (since is not None) is not ("slack" in run.holds):
                 run = self._apply(run, SlackChanged(unreachable_since=since))
         return self._time(run)
+
+    def _window(self, run: UpgradeRun, now: datetime) -> UpgradeRun:
+        times = work_times_of(run)
+        if times.is_open(now):
+            return self._apply(run, WindowChanged(open=True)) if "window" in run.holds else run
+        opens_at = times.next_opening(now)
+        if "window" in run.holds and run.window_opens_at == opens_at:
+            return run
+        freeze = times.freeze_at(now)
+        reason = f"{freeze.name}: {freeze.reason}" if freeze else ""
+        return self._apply(run, WindowChanged(open=False, opens_at=opens_at, reason=reason))
 
     def _slack_gone_since(self) -> Any:
         since = self._delivery.unreachable_since()
@@ -168,33 +186,42 @@ class RunWorker:
             return run
         others = self._store.find(cluster=run.cluster, statuses=_HOLDING, limit=2)
         busy = next((other.id for other in others if other.id != run.id), "")
+        grace = self._settings.start_grace
         try:
-            return self._apply(run, TimePassed(busy_run=busy))
+            return self._apply(run, TimePassed(busy_run=busy, grace=grace))
         except RunInProgress as error:
-            return self._apply(run, TimePassed(busy_run=error.run_id))
+            return self._apply(run, TimePassed(busy_run=error.run_id, grace=grace))
 
     # -- work -------------------------------------------------------------------------------------------------------
 
     def _do(self, run: UpgradeRun, work: Work) -> UpgradeRun:
         match work:
             case LookAtCluster():
-                return self._apply(run, self._look_at_cluster(run, work))
+                return self._looked_at_cluster(run, self._look_at_cluster(run, work))
             case AttendStep():
                 return self._attend(run, work)
+
+    def _looked_at_cluster(self, run: UpgradeRun, signal: Signal) -> UpgradeRun:
+        """A look ahead may end in a status that holds the cluster, which another run may do."""
+        try:
+            return self._apply(run, signal)
+        except RunInProgress as error:
+            return self._apply(run, signal.model_copy(update={"busy_run": error.run_id}))
 
     def _look_at_cluster(self, run: UpgradeRun, work: LookAtCluster) -> Signal:
         first = work.phase is None and run.plan is None and run.report is None
         if first and (refusal := self._refusal(run, run.requester, "start")) is not None:
             return RequestRefused(verb="start", actor=run.requester, reason=refusal)
+        of: dict[str, Any] = {"phase": work.phase, "ahead": work.ahead, "grace": self._settings.start_grace}
         try:
-            return self._judge_cluster(run, work.phase)
+            return self._judge_cluster(run, work.phase).model_copy(update=of)
         except TemporaryError as error:
-            return ChecksFinished(phase=work.phase, error=str(error), temporary=True)
+            return ChecksFinished(**of, error=str(error), temporary=True)
         except UpgradeError as error:
-            return ChecksFinished(phase=work.phase, error=str(error))
+            return ChecksFinished(**of, error=str(error))
         except Exception as error:
             _log.exception("run %s: looking at the cluster failed", run.id)
-            return ChecksFinished(phase=work.phase, error=f"An error that nobody foresaw: {type(error).__name__}.")
+            return ChecksFinished(**of, error=f"An error that nobody foresaw: {type(error).__name__}.")
 
     def _judge_cluster(self, run: UpgradeRun, phase_id: str | None) -> ChecksFinished:
         run = run.model_copy(update={"waivers": waivers_in_force(run, self._clock.now())})

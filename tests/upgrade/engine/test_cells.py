@@ -24,12 +24,14 @@ from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.signals import (
     ChecksFinished,
     DecisionGiven,
+    FreezeLifted,
     IntentGiven,
     NoticeDelivered,
     RequestRefused,
     Restarted,
     Signal,
     SlackChanged,
+    StartMoved,
     StepConfirmed,
     StepIntended,
     StepLooked,
@@ -38,10 +40,15 @@ from upgrade.engine.signals import (
     WaiverGiven,
     WindowChanged,
 )
+from upgrade.freeze import Freeze
+from upgrade.plan import UpgradePolicy
 from upgrade.run import Done, RunStatus, StepStatus, UpgradeRun
 
 PLAN = make_plan()
 NOTHING = ""
+FREEZE = Freeze(
+    name="sale", starts_at=NOW + timedelta(days=30), ends_at=NOW + timedelta(days=31), reason="a sale", lifters=("U",)
+)
 
 SIGNALS: dict[str, Signal] = {
     "pause": IntentGiven(verb="pause", actor="U"),
@@ -55,12 +62,15 @@ SIGNALS: dict[str, Signal] = {
     "confirm": StepConfirmed(step_id=CONFIRM.id, actor="U"),
     "refused": RequestRefused(verb="abort", actor="U", reason="no"),
     "checked": ChecksFinished(report=make_report(), plan=PLAN),
+    "looked-ahead": ChecksFinished(report=make_report(), plan=PLAN, ahead=True),
     "phase-checked": ChecksFinished(phase="control-plane@1.35", report=make_report()),
     "intended": StepIntended(step_id=CONTROL_PLANE.id),
     "released": StepReleased(step_id=CONTROL_PLANE.id),
     "looked": StepLooked(step_id=CONTROL_PLANE.id, outcome=Done(), looked_at=NOW),
     "window-closes": WindowChanged(open=False, opens_at=NOW + timedelta(hours=9)),
     "window-opens": WindowChanged(open=True),
+    "moved": StartMoved(start_at=NOW + timedelta(hours=2), actor="U"),
+    "lifted": FreezeLifted(freeze=FREEZE.name, reason="it must", actor="U"),
     "slack-gone": SlackChanged(unreachable_since=NOW),
     "slack-back": SlackChanged(unreachable_since=None),
     "notice": NoticeDelivered(),
@@ -68,14 +78,15 @@ SIGNALS: dict[str, Signal] = {
     "restarted": Restarted(),
 }
 
+POLICY = UpgradePolicy(freezes=(FREEZE,))
 REPORT = {"report": make_report(make_finding())}
 RUNS: dict[RunStatus, UpgradeRun] = {
-    RunStatus.CHECKING: make_run(RunStatus.CHECKING),
-    RunStatus.BLOCKED: make_run(RunStatus.BLOCKED, **REPORT),
-    RunStatus.AWAITING_APPROVAL: make_run(RunStatus.AWAITING_APPROVAL, **REPORT),
-    RunStatus.SCHEDULED: make_run(RunStatus.SCHEDULED, start_at=NOW, notice_at=None),
-    RunStatus.RUNNING: make_run(RunStatus.RUNNING, steps=done("announce"), notice_at=None),
-    RunStatus.PAUSED: make_run(RunStatus.PAUSED, steps=done("announce"), notice_at=None),
+    RunStatus.CHECKING: make_run(RunStatus.CHECKING, policy=POLICY),
+    RunStatus.BLOCKED: make_run(RunStatus.BLOCKED, policy=POLICY, **REPORT),
+    RunStatus.AWAITING_APPROVAL: make_run(RunStatus.AWAITING_APPROVAL, policy=POLICY, **REPORT),
+    RunStatus.SCHEDULED: make_run(RunStatus.SCHEDULED, policy=POLICY, start_at=NOW, notice_at=None),
+    RunStatus.RUNNING: make_run(RunStatus.RUNNING, policy=POLICY, steps=done("announce"), notice_at=None),
+    RunStatus.PAUSED: make_run(RunStatus.PAUSED, policy=POLICY, steps=done("announce"), notice_at=None),
     **{status: make_run(status) for status in RunStatus if status.finished},
 }
 
@@ -85,6 +96,8 @@ P = "pause-requested"
 A = "aborted: abort-requested run-aborted"
 R = "same: request-refused"
 N = "same: notice-delivered"
+M = "same: run-rescheduled"
+L = "same: freeze-lifted"
 CELLS: dict[str, tuple[str, str, str, str, str, str]] = {
     "pause": (f"same: {P}", f"same: {P}", f"same: {P}", f"same: {P}", f"paused: {P} run-paused", NOTHING),
     "resume": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, "running: run-resumed"),
@@ -111,6 +124,7 @@ CELLS: dict[str, tuple[str, str, str, str, str, str]] = {
     "confirm": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
     "refused": (R, R, R, R, R, R),
     "checked": ("awaiting-approval: checks-finished plan-ready", NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+    "looked-ahead": (NOTHING, NOTHING, NOTHING, "same: checks-finished", NOTHING, NOTHING),
     "phase-checked": (NOTHING, NOTHING, NOTHING, NOTHING, "same: checks-finished", NOTHING),
     "intended": (NOTHING, NOTHING, NOTHING, NOTHING, "same: phase-started step-started", NOTHING),
     "released": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
@@ -124,6 +138,8 @@ CELLS: dict[str, tuple[str, str, str, str, str, str]] = {
     ),
     "window-closes": (NOTHING, NOTHING, NOTHING, NOTHING, "same: window-closed", "same: window-closed"),
     "window-opens": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
+    "moved": (M, M, M, M, NOTHING, NOTHING),
+    "lifted": (L, L, L, L, L, L),
     "slack-gone": (NOTHING, NOTHING, NOTHING, NOTHING, "same: slack-unreachable", "same: slack-unreachable"),
     "slack-back": (NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING),
     "notice": (NOTHING, NOTHING, NOTHING, N, N, N),

@@ -627,4 +627,4 @@ def test_a_poll_that_sees_nothing_new_writes_nothing(story: Make) -> None:
 
 
 def test_every_kind_of_step_has_its_module() -> None:
-    assert set(KINDS) == {"announce", "control-plane", "addon", "nodegroup", "confirm", "verify"}
+    assert set(KINDS) == {"announce", "control-plane", "addon", "nodegroup", "confirm", "verify", "bake"}
