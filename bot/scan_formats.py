@@ -12,7 +12,8 @@ from urllib.parse import quote
 from upgrade.removals.conversion import how_to_convert
 from upgrade.removals.files import FileFinding, FileScan
 from upgrade.removals.rules import Rules, Standing
-from upgrade.reports.words import clean, count
+from upgrade.reports.words import clean
+from upgrade.words import count
 
 #: Grows when a member goes or changes its meaning; new members may come at any time.
 JSON_SCHEMA_VERSION: Final = 1

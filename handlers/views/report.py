@@ -61,12 +61,14 @@ def _group_lines(group: Group) -> Iterator[str]:
     if len(group.listed) == 1:
         yield from _finding_lines(first)
     else:
-        names = [esc(clean(one.finding.subject, _NAME)) for one in group.listed[:_OBJECTS]]
-        more = f" and {len(group.listed) - _OBJECTS} more" if len(group.listed) > _OBJECTS else ""
+        names = [esc(clean(subject, _NAME)) for subject in group.subjects]
+        more = f" and {len(names) - _OBJECTS} more" if len(names) > _OBJECTS else ""
+        what = names[0] if len(names) == 1 else f"{len(names)} objects"
         owners = list(dict.fromkeys(esc(one.owner) for one in group.listed if one.owner))
         whose = f" · owner {', '.join(owners[:_OBJECTS])}" if owners else ""
-        yield f"{finding_mark(first)} {code(first.code)} *{len(group.listed)} objects*{_stops(first)}{whose}"
-        yield f"{', '.join(names)}{more}"
+        yield f"{finding_mark(first)} {code(first.code)} *{what}*{_stops(first)}{whose}"
+        if len(names) > 1:
+            yield f"{', '.join(names[:_OBJECTS])}{more}"
         yield f"For example: {esc(clean(first.summary))}"
         yield from (f"→ {esc(clean(remedy))}" for remedy in group.remedies[:2])
     yield from _link_lines(group.first.source)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 
-from upgrade.reports import words
+from upgrade import words
+from upgrade.reports import words as report_words
 
 _GROUP = re.compile(r"S[A-Z0-9]{2,20}")
 # The controls of the Unicode bidirectional algorithm; letters that are written from the right stay.
@@ -14,7 +15,7 @@ _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 
 #: As in a report.
 count = words.count
-utc = words.utc
+utc = report_words.utc
 
 
 def esc(value: object) -> str:

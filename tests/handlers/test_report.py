@@ -58,6 +58,12 @@ def test_findings_of_one_check_are_told_together() -> None:
     assert blocker.count("→ Free addresses or add a subnet.") == 1
 
 
+def test_an_object_found_at_several_hops_is_named_once() -> None:
+    behind = [finding("SKW002", "nodegroup/core", summary=f"Behind 1.{minor}.") for minor in (35, 36)]
+    (blocker,) = [text for text in seen(*behind) if "SKW002" in text]
+    assert blocker.splitlines()[:2] == ["⛔ `SKW002` *nodegroup/core*", "For example: Behind 1.35."]
+
+
 @pytest.mark.parametrize("number", [1, 5, 6, 40])
 def test_five_blockers_are_shown_and_the_rest_is_counted(number: int) -> None:
     texts = seen(*(finding(f"ABC{n:03}", f"object-{n}") for n in range(number)))

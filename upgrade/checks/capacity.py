@@ -19,6 +19,7 @@ from upgrade.facts import need
 from upgrade.findings import Severity
 from upgrade.nodes import NodeKind
 from upgrade.surroundings import Quota
+from upgrade.words import count
 
 _UPDATE_BEHAVIOR: Final = "Amazon EKS User Guide: Understand each phase of node updates"
 _GROUPS: Final = ("eks:ListNodegroups", "eks:DescribeNodegroup", "list nodes")
@@ -88,15 +89,15 @@ def _shortage(one: Rotation, surge: int, a_node: int, subnets: Sequence[Subnet])
     remedy = "Free addresses, add subnets, lower maxUnavailable, or set the update strategy MINIMAL."
     total = sum(free.values())
     if total < surge:
-        summary = f"The rotation of {one.name} adds {surge} nodes; {total} addresses are free in its subnets."
+        summary = f"The rotation of {one.name} adds {count(surge, 'node')}; {total} addresses are free in its subnets."
         yield Problem(one.subject, summary, remedy, evidence, Severity.BLOCKS)
         return
     wanted = ceil(surge / len(free)) * a_node
     short = sorted(zone for zone, left in free.items() if left < wanted)
     if short:
         summary = (
-            f"The rotation of {one.name} adds {surge} nodes with about {a_node} addresses each, so {wanted} in each "
-            f"zone; {', '.join(f'{zone} has {free[zone]}' for zone in short)}."
+            f"The rotation of {one.name} adds {count(surge, 'node')} with about {a_node} addresses each, so {wanted} "
+            f"in each zone; {', '.join(f'{zone} has {free[zone]}' for zone in short)}."
         )
         yield Problem(one.subject, summary, remedy, evidence)
 

@@ -12,6 +12,7 @@ from upgrade.nodes import NodeKind
 from upgrade.pod_templates import READS
 from upgrade.rows import NodeRow, VolumeUse
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _PAGE: Final = "Amazon EKS User Guide: Migrate from dockershim to containerd"
 _GONE: Final = KubernetesVersion(1, 24)
@@ -71,7 +72,8 @@ def nodes_run_containerd(hop: Hop) -> Iterator[Problem]:
             own = one.kind in _OWN_IMAGE
             yield Problem(
                 subject=one.subject,
-                summary=f"{len(with_docker)} nodes of {one.name} run Docker; from 1.24 on there is containerd alone.",
+                summary=f"In {one.name} {count(len(with_docker), 'node runs', 'nodes run')} Docker; from 1.24 on there "
+                "is containerd alone.",
                 remedy=f"{'Build their image with containerd' if own else 'Try one node group with containerd'} and "
                 "test what reads logs, builds images or uses the Docker command line.",
                 evidence={node.name: node.container_runtime for node in with_docker[:_SHOWN]},

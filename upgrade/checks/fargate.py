@@ -12,6 +12,7 @@ from upgrade.facts import Known, need
 from upgrade.findings import Severity
 from upgrade.nodes import NodeKind, NodeSet, kubelet_of, node_sets
 from upgrade.pod_templates import READS
+from upgrade.words import count
 
 _UPDATE_PAGE: Final = "Amazon EKS User Guide: Update existing cluster to new Kubernetes version"
 _NODES: Final = ("list nodes", "eks:ListNodegroups", "eks:DescribeNodegroup")
@@ -43,8 +44,8 @@ def fargate_pods_are_level(hop: Hop) -> Iterator[Problem]:
         if old:
             yield Problem(
                 subject=one.subject,
-                summary=f"{len(old)} pods on Fargate run {one.oldest} or later, but older than the control plane's "
-                f"{hop.current}.",
+                summary=f"On Fargate {count(len(old), 'pod runs', 'pods run')} {one.oldest} or later, "
+                f"but older than the control plane's {hop.current}.",
                 remedy=f"Restart their workloads before the update, so that they come back on {hop.current}; a pod "
                 "without a controller does not come back.",
                 evidence=_on(hop, old),
@@ -97,9 +98,11 @@ def hybrid_nodes_are_cared_for(hop: Hop) -> Iterator[Problem]:
     cni = _hybrid_cni(hop)
     for one in sets:
         if cni:
-            summary = f"Nobody can tell here whether {cni} on {len(one.nodes)} hybrid nodes supports {hop.target}."
+            summary = (
+                f"Nobody can tell here whether {cni} on {count(len(one.nodes), 'hybrid node')} supports {hop.target}."
+            )
         else:
-            summary = f"{len(one.nodes)} hybrid nodes have a CNI that is not known here."
+            summary = f"{count(len(one.nodes), 'hybrid node has', 'hybrid nodes have')} a CNI that is not known here."
         yield Problem(
             subject=one.subject,
             summary=summary,

@@ -22,6 +22,7 @@ from upgrade.objects import KubeletRow
 from upgrade.pod_templates import READS
 from upgrade.rows import NodeRow, PodRow
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _AL2_FAQ: Final = "Amazon EKS User Guide: EKS AL2 AMI deprecation FAQs"
 _AL2023_PAGE: Final = "Amazon EKS User Guide: Upgrade from Amazon Linux 2 to Amazon Linux 2023"
@@ -257,7 +258,7 @@ def own_images_use_cgroup_v2(hop: Hop) -> Iterator[Problem]:
             )
     if untold:
         need(hop.now.kubelets)
-        summary = f"The kubelets of {len(untold)} nodes do not tell which cgroup version they use."
+        summary = f"The kubelets of {count(len(untold), 'node')} do not tell which cgroup version they use."
         yield Problem(
             "nodes", summary, "Look at the image by hand.", {"nodes": ", ".join(untold[:_SHOWN])}, unknown=True
         )

@@ -15,6 +15,7 @@ from upgrade.nodes import NodeKind, node_sets
 from upgrade.plan import NodegroupStep, NodePolicy
 from upgrade.remedies import explain_update_error
 from upgrade.rows import PdbRow, PodRow
+from upgrade.words import count
 
 _UPDATE_BEHAVIOR = "Amazon EKS User Guide: Understand each phase of node updates"
 _SHOWN = 5
@@ -237,7 +238,7 @@ def nobody_asks_not_to_be_disrupted(hop: Hop) -> Iterator[Problem]:
         if held:
             yield Problem(
                 subject=one.subject,
-                summary=f"{len(held)} nodes of {one.name} are annotated as not to be disrupted.",
+                summary=f"In {one.name} {count(len(held), 'node is', 'nodes are')} annotated as not to be disrupted.",
                 remedy="Agree with their owner on a time, then take the annotation off.",
                 evidence={"nodes": ", ".join(held[:_SHOWN])},
             )
@@ -248,8 +249,8 @@ def nobody_asks_not_to_be_disrupted(hop: Hop) -> Iterator[Problem]:
     for namespace, pods in sorted(unwilling.items()):
         yield Problem(
             subject=f"namespace/{namespace}",
-            summary=f"{len(pods)} pods in {namespace} are annotated as not to be disrupted, and their nodes are "
-            "rotated.",
+            summary=f"In {namespace} {count(len(pods), 'pod is', 'pods are')} annotated as not to be disrupted, on "
+            "nodes that are rotated.",
             remedy="Agree with their owner on a time: Karpenter and Auto Mode wait for them, a node group does not.",
             evidence={"pods": ", ".join(pod.name for pod in pods[:_SHOWN])},
         )

@@ -18,6 +18,7 @@ from upgrade.removals.evidence import OWN_USER_AGENT, Confidence, WrittenObject,
 from upgrade.removals.looked_for import LISTS
 from upgrade.removals.rules import Removal, Standing, builtin_rules
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _GUIDE: Final = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 _BEST_PRACTICES: Final = "https://docs.aws.amazon.com/eks/latest/best-practices/cluster-upgrades.html"
@@ -92,7 +93,7 @@ def no_api_in_use_ends_later(hop: Hop) -> Iterator[Problem]:
     asked = _asked(hop, lambda version: version > last) if isinstance(hop.now.api_requests, Known) else {}
     requested = {rule for rule in later if (rule.group, rule.version, rule.resource) in asked}
     for rule in sorted({*objects, *requested}, key=lambda one: one.api):
-        told = [f"{len(objects[rule])} objects are written with it"] if objects[rule] else []
+        told = [f"{count(len(objects[rule]), 'object is', 'objects are')} written with it"] if objects[rule] else []
         told += ["clients ask for it"] if rule in requested else []
         yield Problem(
             subject=rule.api,

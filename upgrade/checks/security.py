@@ -13,6 +13,7 @@ from upgrade.findings import Severity
 from upgrade.objects import CsrRow
 from upgrade.pod_templates import READS
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _NOTES: Final = "Amazon EKS User Guide: Review release notes for Kubernetes versions"
 _TOKENS: Final = "Amazon EKS User Guide: Service account tokens"
@@ -148,7 +149,8 @@ def no_tokens_in_secrets(hop: Hop) -> Iterator[Problem]:
     if hop.target == _NO_NEW_TOKENS and secrets:
         yield Problem(
             subject="Secrets",
-            summary=f"{len(secrets)} service accounts have their tokens in Secrets; new ones get none from 1.24 on.",
+            summary=f"{count(len(secrets), 'service account has', 'service accounts have')} tokens in Secrets; "
+            "new ones get none from 1.24 on.",
             remedy="Find what reads serviceAccount.secrets of accounts that it makes; let it ask for a token "
             "(TokenRequest) or make the Secret itself.",
         )
@@ -161,8 +163,8 @@ def no_tokens_in_secrets(hop: Hop) -> Iterator[Problem]:
     for namespace, names in sorted(marked.items()):
         yield Problem(
             subject=f"namespace/{namespace}",
-            summary=f"{len(names)} token Secrets of {namespace} are marked invalid, because nobody has used them for "
-            "a year; a year later they are deleted.",
+            summary=f"In {namespace} {count(len(names), 'token Secret is', 'token Secrets are')} marked invalid after "
+            "a year without use; a year later they are deleted.",
             remedy="Let what may still want them ask for tokens (TokenRequest), then delete the Secrets.",
             evidence={"secrets": ", ".join(sorted(names)[:_SHOWN])},
         )
@@ -273,8 +275,8 @@ def no_mountable_secrets(hop: Hop) -> Iterator[Problem]:
     if names:
         yield Problem(
             subject="ServiceAccounts",
-            summary=f"{len(names)} service accounts have the annotation kubernetes.io/enforce-mountable-secrets, "
-            "deprecated since 1.32.",
+            summary=f"{count(len(names), 'service account has', 'service accounts have')} the annotation "
+            "kubernetes.io/enforce-mountable-secrets, deprecated since 1.32.",
             remedy="Keep Secrets apart by namespaces instead.",
             evidence={"service accounts": ", ".join(names[:_SHOWN])},
         )

@@ -88,9 +88,10 @@ def kube_proxy_is_within_skew(hop: Hop) -> Iterator[Problem]:
             continue
         apart = max(version.minors_after(one.oldest), one.newest.minors_after(version))
         if apart > allowed:
+            kubelets = one.oldest if one.oldest == one.newest else f"{one.oldest} to {one.newest}"
             yield Problem(
                 subject=f"kube-proxy on {one.subject}",
-                summary=f"kube-proxy {version} and the kubelets of {one.name} ({one.oldest} to {one.newest}) are "
+                summary=f"kube-proxy {version} and the kubelets of {one.name} ({kubelets}) are "
                 f"{apart} minors apart; {allowed} are allowed.",
                 remedy=f"Bring both to {hop.current}.",
             )

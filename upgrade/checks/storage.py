@@ -14,6 +14,7 @@ from upgrade.findings import Severity
 from upgrade.floors import image_name, parse_release
 from upgrade.pod_templates import READS, PodTemplate
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _NOTES: Final = "Amazon EKS User Guide: Review release notes for Kubernetes versions"
 _VOLUMES: Final = ("list persistentvolumes", *READS)
@@ -49,8 +50,8 @@ def ebs_driver_is_installed(hop: Hop) -> Iterator[Problem]:
     if used:
         yield Problem(
             subject=_EBS_ADDON,
-            summary=f"{len(used)} EBS volumes are in use, and from 1.23 on only the EBS CSI driver, which is missing, "
-            "attaches them.",
+            summary=f"{count(len(used), 'EBS volume is', 'EBS volumes are')} in use, and from 1.23 on only the EBS CSI "
+            "driver attaches them, which is missing.",
             remedy=remedy,
             evidence={"volumes": ", ".join(used[:_SHOWN])},
         )
@@ -255,8 +256,8 @@ def no_mount_options_annotation(hop: Hop) -> Iterator[Problem]:
     if old:
         yield Problem(
             subject="PersistentVolumes",
-            summary=f"{len(old)} volumes have the annotation volume.beta.kubernetes.io/mount-options, which 1.31 "
-            "deprecates.",
+            summary=f"{count(len(old), 'volume has', 'volumes have')} the annotation "
+            "volume.beta.kubernetes.io/mount-options, which 1.31 deprecates.",
             remedy="Use spec.mountOptions.",
             evidence={"volumes": ", ".join(old[:_SHOWN])},
         )

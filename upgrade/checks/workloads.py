@@ -15,6 +15,7 @@ from upgrade.findings import Severity
 from upgrade.pod_templates import READS, PodTemplate, workload_subject
 from upgrade.rows import LabelRequirement, PdbRow, PodShape, Toleration
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _COMPARED = ("Deployment", "StatefulSet", "DaemonSet")
 _REPLICATED: Final = ("Deployment", "StatefulSet", "ReplicaSet")
@@ -51,7 +52,8 @@ def baseline_is_healthy(hop: Hop) -> Iterator[Problem]:
         shown = ", ".join(sorted(rows)[:_SHOWN]) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
         yield Problem(
             subject=f"namespace/{namespace}",
-            summary=f"{len(rows)} workloads in {namespace} are not ready before anything was changed.",
+            summary=f"In {namespace} {count(len(rows), 'workload is', 'workloads are')} not ready before anything was "
+            "changed.",
             remedy="Look at them first; what is unwell now is not compared after the upgrade.",
             evidence={"not ready": shown},
         )
@@ -86,10 +88,10 @@ def nobody_is_interrupted(hop: Hop) -> Iterator[Problem]:
             for kind in kinds:
                 if matches(pod.labels, kind.match_labels, kind.match_expressions):
                     counts[pod.namespace, kind.what] += 1
-    for (namespace, what), count in sorted(counts.items()):
+    for (namespace, what), number in sorted(counts.items()):
         yield Problem(
             subject=f"{namespace}/{what}",
-            summary=f"{count} {what} are open in {namespace}; their users lose them when the nodes are replaced.",
+            summary=f"Open {what} in {namespace}: {number}; their users lose them when the nodes are replaced.",
             remedy="Tell the users ahead of time, or wait until nobody works there.",
         )
 

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from upgrade.findings import Readiness, Report, Severity
 from upgrade.reports.outline import Cure, Group, Listed, Outline, outline, title_of
 from upgrade.reports.sources import address
-from upgrade.reports.words import clean, count, utc
+from upgrade.reports.words import clean, utc
+from upgrade.words import count
 
 #: A comment on GitHub holds 65,536 characters.
 _MOST: Final = 60_000

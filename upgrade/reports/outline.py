@@ -10,8 +10,9 @@ from typing import Final
 
 from upgrade.facts import Value
 from upgrade.findings import CheckResult, Finding, Readiness, Report, Severity, Verdict, fails
-from upgrade.reports.words import clean, count
+from upgrade.reports.words import clean
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 #: How the registry begins what it says of a fact that could not be read.
 _UNREAD: Final = "Could not be checked: "
@@ -44,6 +45,11 @@ class Group:
     @property
     def first(self) -> Listed:
         return self.listed[0]
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Each once: an object may be found at several hops, in other words."""
+        return tuple(dict.fromkeys(one.finding.subject for one in self.listed))
 
     @property
     def remedies(self) -> tuple[str, ...]:
@@ -133,7 +139,7 @@ def outline(report: Report, fail_on: Severity = Severity.BLOCKS) -> Outline:
 
 
 def listed_findings(report: Report) -> tuple[Listed, ...]:
-    """Every finding once, the gravest first, then by code and name."""
+    """Every finding once, the gravest first, then by code, name and hop."""
     hops: dict[tuple[str, str, str], dict[KubernetesVersion, None]] = defaultdict(dict)
     told_by: dict[tuple[str, str, str], CheckResult] = {}
     for result in report.results:
@@ -153,9 +159,9 @@ def _only_warns(finding: Finding, fail_on: Severity) -> bool:
     return finding.severity is Severity.WARNS and not fails(finding, fail_on)
 
 
-def _order(one: Listed) -> tuple[int, bool, str, str, str]:
+def _order(one: Listed) -> tuple[int, bool, str, str, tuple[KubernetesVersion, ...], str]:
     finding = one.finding
-    return _GRAVITY[finding.severity], finding.unknown, finding.code, finding.subject, finding.summary
+    return _GRAVITY[finding.severity], finding.unknown, finding.code, finding.subject, one.hops, finding.summary
 
 
 def _groups(listed: Iterable[Listed]) -> tuple[Group, ...]:
@@ -203,10 +209,3 @@ def _headline(report: Report, fail_on: Severity) -> str:
 def title_of(report: Report) -> str:
     """``prod-eu: Kubernetes 1.34 to 1.36``"""
     return f"{clean(report.cluster.name)}: Kubernetes {report.from_version} to {report.target}"
-
-
-def objects(group: Group, most: int) -> str:
-    """The names of what it is about, and how many more there are."""
-    names = [clean(one.finding.subject, 120) for one in group.listed]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

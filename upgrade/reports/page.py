@@ -13,8 +13,9 @@ from typing import Final
 from upgrade.findings import Finding, Readiness, Report, Severity, Verdict
 from upgrade.reports.outline import Cure, Group, Listed, Outline, outline, title_of
 from upgrade.reports.sources import address
-from upgrade.reports.words import clean, count, utc
+from upgrade.reports.words import clean, utc
 from upgrade.versions import KubernetesVersion
+from upgrade.words import count
 
 _SHOWN: Final = 5
 _PHASES: Final = ("control-plane", "add-ons", "nodes")
@@ -140,9 +141,9 @@ def _card(group: Group) -> Iterator[str]:
 
 
 def _heading(group: Group) -> str:
-    if len(group.listed) == 1:
+    if len(group.subjects) == 1:
         return group.first.finding.subject
-    return count(len(group.listed), "object")
+    return count(len(group.subjects), "object")
 
 
 def _badges(finding: Finding) -> str:

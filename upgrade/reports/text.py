@@ -38,7 +38,7 @@ def _section(title: str, groups: tuple[Group, ...], several_hops: bool) -> Itera
             yield from _finding(one, several_hops)
         for remedy in group.remedies:
             yield from _wrapped(f"-> {clean(remedy)}", 4)
-        yield from _wrapped(f"   {clean(group.first.source)}", 4)
+        yield from _wrapped(f"   {_cited(group.first.source)}", 4)
     yield ""
 
 
@@ -81,12 +81,17 @@ def explained_text(told: Explanation) -> str:
         "Takes": ", ".join(told.permissions) or "nothing of its own",
         "To fix it": "\n".join(told.fixes) or "The finding says what to do.",
         "Rules": ", ".join(told.rules),
-        "Source": " ".join(filter(None, (told.source, address(told.source)))),
+        "Source": _cited(told.source),
     }
     for name, text in facts.items():
         if text:
             lines += ["", f"{name}:", *(line for one in text.split("\n") for line in _wrapped(one, 2))]
     return "\n".join(lines) + "\n"
+
+
+def _cited(source: str) -> str:
+    """With its address, if that is known and not all that it says."""
+    return " ".join(dict.fromkeys(filter(None, (clean(source), address(source)))))
 
 
 def _wrapped(text: str, indent: int) -> Iterable[str]:

@@ -23,10 +23,6 @@ def clean(value: object, most: int = LONGEST) -> str:
     return shown if len(shown) <= most and len(str(value)) <= 2 * most else f"{shown[: most - 1].rstrip()}…"
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
-
-
 def utc(at: datetime) -> str:
     """To the minute. Without a zone it is taken for UTC, never for the machine's own."""
     return f"{at if at.tzinfo is None else at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

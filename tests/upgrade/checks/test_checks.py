@@ -168,7 +168,7 @@ FOUND: list[tuple[str, str, ClusterSnapshot, Severity, str]] = [
         "a deployment that lacks pods",
         facts(workloads=(workload("Deployment", "shop", "web", ready=1),)),
         WARNS,
-        "1 workloads in shop",
+        "In shop 1 workload is not ready",
     ),
     ("WRK001", "a lonely pod that fails", facts(pods=(pod("shop", "p", owners=(), phase="Pending"),)), WARNS, "shop"),
 ]

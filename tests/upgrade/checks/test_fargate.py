@@ -32,11 +32,11 @@ def hybrid(image: str = "") -> ClusterSnapshot:
 AUTO = healthy_snapshot("1.34", control_plane={"auto_mode": True})
 
 WRONG = [
-    Wrong("FGT001", "an old pod", fargate("1.33"), "1.35", WARNS, "fargate/pods", "1 pods on Fargate"),
+    Wrong("FGT001", "an old pod", fargate("1.33"), "1.35", WARNS, "fargate/pods", "On Fargate 1 pod runs"),
     Wrong("FGT001", "one that may not be", fargate("1.33"), "1.35", BLOCKS, "fargate/pods", "1.33", STRICT | ALONE),
     Wrong("ATM001", "Auto Mode", AUTO, "1.36", INFORMS, "prod-eu", "after every hop"),
     Wrong("HYB001", "Cilium", hybrid("quay.io/cilium/cilium:v1.16.6@sha256:0"), "1.35", WARNS, "hybrid/nodes",
-          "cilium:v1.16.6 on 1 hybrid nodes supports 1.35"),
+          "cilium:v1.16.6 on 1 hybrid node supports 1.35"),
     Wrong("HYB001", "no CNI that is known", hybrid(), "1.35", WARNS, "hybrid/nodes", "not known here"),
 ]  # fmt: skip
 

@@ -83,9 +83,9 @@ WRONG = [
     Wrong("NDG006", "self-managed nodes behind", _OLD_NODE, "1.35", WARNS, "self-managed/nodes", "run 1.33"),
     Wrong("NDG006", "the same for the policy", _OLD_NODE, "1.35", WARNS, "self-managed/nodes", "1.33", STRICT | ALONE),
     Wrong("NDG007", "an image that stays", _OLD_IMAGE, "1.35", INFORMS, "nodegroup/core", "20261019 is out", ALONE),
-    Wrong("NDG008", "a pod", annotated(DO_NOT, "true"), "1.35", WARNS, "namespace/shop", "1 pods in shop"),
-    Wrong("NDG008", "a pod for the autoscaler", annotated(EVICT, "false"), "1.35", WARNS, "namespace/shop", "1 pods"),
-    Wrong("NDG008", "a node", _HELD, "1.35", WARNS, "self-managed/nodes", "1 nodes of nodes"),
+    Wrong("NDG008", "a pod", annotated(DO_NOT, "true"), "1.35", WARNS, "namespace/shop", "In shop 1 pod is"),
+    Wrong("NDG008", "a pod for the autoscaler", annotated(EVICT, "false"), "1.35", WARNS, "namespace/shop", "In shop"),
+    Wrong("NDG008", "a node", _HELD, "1.35", WARNS, "self-managed/nodes", "In nodes 1 node is"),
 ]
 
 DAEMON = (Owner(kind="DaemonSet", name="agent"),)

@@ -80,7 +80,7 @@ FOUND = [
     Found("API001", "a kind that could not be listed", written(unseen=(UNREAD,)), BLOCKS, UNREAD.what, "could not be"),
     Found("API001", "Argo CD could not be asked", written(unseen=(ARGO,)), WARNS, "applications.argoproj.io"),
     Found("API002", "goes two versions later", written(write(), target="1.23"), INFORMS,
-          "policy/v1beta1 PodDisruptionBudget", "goes in 1.25: 1 objects are written with it"),
+          "policy/v1beta1 PodDisruptionBudget", "goes in 1.25: 1 object is written with it"),
     Found("API002", "asked for", asked(request(), target="1.23"), INFORMS,
           "policy/v1beta1 PodDisruptionBudget", "clients ask for it"),
     Found("API003", "the metric", asked(request()), BLOCKS, API, "Some API server was asked for"),

@@ -72,7 +72,7 @@ FOUND = [
     Found("SEC004", "one that was approved", csrs(csr(approved=True)), BLOCKS, "node/core-0", "approved and not"),
     Found("SEC004", "one of a node that is gone", csrs(csr(node="gone")), WARNS, "node/gone"),
     Found("SEC004", "a newer one that waits", csrs(csr("a", issued=True, minutes=90), csr("b")), BLOCKS, "node/core-0"),
-    Found("SEC005", "tokens at 1.24", tokens("1.24"), WARNS, "Secrets", "1 service accounts"),
+    Found("SEC005", "tokens at 1.24", tokens("1.24"), WARNS, "Secrets", "1 service account has"),
     Found("SEC005", "marked ones", tokens("1.29", invalid_since="2026-10-01"), WARNS, "namespace/shop", "a year"),
     Found("SEC006", "an old token", before("1.35", stale_token_users=("system:serviceaccount:shop:web",)), WARNS,
           "system:serviceaccount:shop:web", "90 days"),

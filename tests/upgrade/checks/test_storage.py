@@ -74,7 +74,7 @@ def offered(*versions: str) -> tuple[Any, ...]:
 
 FOUND = [
     Found("STO001", "an EBS volume", driverless("1.23", persistent_volumes=(EBS,)), BLOCKS, "aws-ebs-csi-driver",
-          "1 EBS volumes"),
+          "1 EBS volume is"),
     Found("STO001", "a pod's own volume",
           driverless("1.23", pod("shop", "p", owners=(), shape=OF_POD)),
           BLOCKS, "aws-ebs-csi-driver"),
@@ -102,7 +102,7 @@ FOUND = [
     Found("STO008", "no default", classes(StorageClassRow(name="gp3", provisioner="ebs.csi.aws.com")), INFORMS,
           "StorageClass"),
     Found("STO009", "an annotation", volumes("1.31", mount_options_annotation=True), INFORMS, "PersistentVolumes",
-          "1 volumes"),
+          "1 volume has"),
 ]  # fmt: skip
 
 NEAR = [

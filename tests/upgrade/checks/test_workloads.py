@@ -50,7 +50,7 @@ NOTEBOOK = {"component": "singleuser-server"}
 HARD = (SpreadRule(HOST, hard=True),)
 
 FOUND = [
-    Found("WRK002", "a notebook", also("1.35", pod("hub", "ann", NOTEBOOK)), WARNS, "hub/notebook servers", "1 note"),
+    Found("WRK002", "a notebook", also("1.35", pod("hub", "ann", NOTEBOOK)), WARNS, "hub/notebook servers", "Open"),
     Found(
         "WRK002",
         "a Dask worker",
@@ -101,7 +101,7 @@ FOUND = [
     Found("DOC001", "a mount that is dead", also("1.35", MOUNTS), WARNS, "ops/DaemonSet/agent"),
     Found("DOC001", "before there are nodes", also("1.24", MOUNTS, nodes=()), BLOCKS, "ops/DaemonSet/agent"),
     Found("DOC001", "no nodes, later", also("1.25", MOUNTS, nodes=()), WARNS, "ops/DaemonSet/agent"),
-    Found("DOC002", "Docker at 1.23", on("docker://20.10", "1.23"), WARNS, "nodegroup/core", "3 nodes of core"),
+    Found("DOC002", "Docker at 1.23", on("docker://20.10", "1.23"), WARNS, "nodegroup/core", "In core 3 nodes run"),
     Found("DOC002", "Docker at 1.24", on("docker://20.10", "1.24"), WARNS, "nodegroup/core"),
 ]
 

@@ -61,6 +61,14 @@ def test_unknowns_are_grouped_by_what_cures_them_and_what_counts_comes_first() -
     ]
 
 
+def test_an_object_that_several_hops_stumble_over_is_one_object_and_its_hops_are_in_order() -> None:
+    ten = finding("SKW002", "nodegroup/core", summary="10 minors behind.")
+    nine = finding("SKW002", "nodegroup/core", summary="9 minors behind.")
+    (group,) = outline(report(judged(ten, hop=V36), judged(nine))).blockers
+    assert [one.finding.summary for one in group.listed] == ["9 minors behind.", "10 minors behind."]
+    assert group.subjects == ("nodegroup/core",)
+
+
 def test_with_warnings_failing_they_are_in_the_way() -> None:
     told = outline(EVERYTHING, Severity.WARNS)
     assert [group.code for group in told.blockers] == ["ADD001", "NET001", "WRK001"]
