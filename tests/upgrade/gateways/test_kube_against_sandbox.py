@@ -64,7 +64,9 @@ def definition(resource: Resource) -> dict[str, Any]:
 
 
 def read(kube: HttpKubeGateway, name: str) -> Any:
-    return kube.kubelets([node.name for node in kube.nodes()]) if name == "kubelets" else getattr(kube, name)()
+    if name == "kubelets":
+        return kube.kubelets([node.name for node in kube.nodes()])
+    return kube.endpoints_of(["shop/cart"]) if name == "endpoints_of" else getattr(kube, name)()
 
 
 def gateway(sandbox: Sandbox) -> HttpKubeGateway:
