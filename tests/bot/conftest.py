@@ -171,16 +171,26 @@ class Story:
 
     store: SqliteStore | MemoryStore
     id: str = "r-20261120-ab12"
+    now: datetime = samples.NOW
 
     def begin(self, **values: Any) -> UpgradeRun:
         run = samples.run(RunStatus.CHECKING, id=self.id, last_seq=1, **{"channel": "C0OPS", **values})
         self.store.create(run, [self._event(EventKind.RUN_REQUESTED, 1, "U0ADA")])
         return run
 
-    def tell(self, kind: EventKind, *, actor: str | None = None, step: str | None = None, **changes: Any) -> UpgradeRun:
+    def tell(
+        self,
+        kind: EventKind,
+        *,
+        actor: str | None = None,
+        step: str | None = None,
+        data: dict[str, str] | None = None,
+        **changes: Any,
+    ) -> UpgradeRun:
         """One thing happens: the run as it is then, and its event."""
         run = self.store.load(self.id)
-        event = self._event(kind, run.last_seq + 1, actor).model_copy(update={"step_id": step})
+        said = {} if data is None else {"data": data}
+        event = self._event(kind, run.last_seq + 1, actor).model_copy(update={"step_id": step, "at": self.now, **said})
         return self.store.save(run.model_copy(update={**changes, "last_seq": event.seq}), [event])
 
     def whole(self) -> None:
