@@ -12,6 +12,8 @@ from upgrade.facts import need
 from upgrade.findings import Severity
 from upgrade.objects import WebhookRow
 from upgrade.owner import owner_evidence
+from upgrade.removals.naming import ResourceRule, gone, remedy
+from upgrade.removals.rules import builtin_rules
 from upgrade.versions import KubernetesVersion
 
 _ENDPOINTS: Final = "list endpointslices.discovery.k8s.io"
@@ -20,6 +22,7 @@ _WEBHOOKS: Final = (
     "list mutatingwebhookconfigurations.admissionregistration.k8s.io",
 )
 _SKEW_POLICY: Final = "Kubernetes: Version Skew Policy"
+_GUIDE: Final = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 _KUBE_SYSTEM: Final = "kube-system"
 _ALL: Final = frozenset({"*", "*/*"})
 
@@ -142,6 +145,32 @@ def custom_resources_are_readable(hop: Hop) -> Iterator[Problem]:
                 remedy="Get the pods of its conversion webhook ready; without it nobody reads or writes these objects.",
                 evidence=owner_evidence(one.labels),
             )
+
+
+@check(
+    "WHK005",
+    "No admission webhook guards only versions that the target removes",
+    rules=("A-67", "B-API"),
+    source=_GUIDE,
+    permissions=_WEBHOOKS,
+    severity=Severity.INFORMS,
+    phases=("control-plane",),
+)
+def webhooks_name_versions_that_stay(hop: Hop) -> Iterator[Problem]:
+    """It fails no request: the webhook is just not asked any more, whatever its matchPolicy."""
+    table = builtin_rules()
+    for one in need(hop.now.webhooks):
+        named = [ResourceRule(rule.groups, rule.resources, rule.versions) for rule in one.rules]
+        before = {lost.api for lost in gone(named, table, hop.current)}
+        for lost in gone(named, table, hop.target):
+            if lost.api not in before:
+                yield Problem(
+                    subject=_subject(one),
+                    summary=f"{one.name} is to be asked about {lost.api}, which {hop.target} no longer serves, and "
+                    "names no version of it that stays: it will not be asked any more.",
+                    remedy=remedy(lost),
+                    evidence=_evidence([one]),
+                )
 
 
 def _ready_endpoints(hop: Hop) -> dict[str, int]:

@@ -13,12 +13,18 @@ from upgrade.findings import Severity
 from upgrade.objects import ApiServiceRow, CrdRow, WebhookRow, WebhookRule
 from upgrade.rows import EndpointsRow, LabelRequirement, NamespaceRow
 
-BLOCKS, WARNS = Severity.BLOCKS, Severity.WARNS
+BLOCKS, WARNS, INFORMS = Severity.BLOCKS, Severity.WARNS, Severity.INFORMS
 KIND = "ValidatingWebhookConfiguration"
 PODS = WebhookRule(groups=("",), versions=("v1",), resources=("pods",), operations=("CREATE",))
 NODES = WebhookRule(groups=("",), versions=("v1",), resources=("nodes/*",), operations=("UPDATE",))
 ALL = WebhookRule(groups=("*",), versions=("*",), resources=("*/*",), operations=("*",))
 ISSUERS = WebhookRule(groups=("cert-manager.io",), versions=("v1",), resources=("issuers",))
+POLICIES = WebhookRule(groups=("policy",), versions=("v1beta1",), resources=("podsecuritypolicies",))
+BUDGETS = WebhookRule(groups=("policy",), versions=("v1beta1",), resources=("poddisruptionbudgets/*",))
+BOTH = WebhookRule(groups=("policy",), versions=("v1", "v1beta1"), resources=("poddisruptionbudgets",))
+SCALERS = WebhookRule(groups=("autoscaling",), versions=("v1", "v2beta1"), resources=("horizontalpodautoscalers",))
+OLD_INGRESSES = WebhookRule(groups=("extensions",), versions=("*",), resources=("ingresses",))
+INGRESSES = WebhookRule(groups=("networking.k8s.io",), versions=("v1",), resources=("ingresses",))
 EXEMPT = (LabelRequirement("kubernetes.io/metadata.name", "NotIn", ("kube-system",)),)
 ANSWERS = (EndpointsRow(namespace="guard", service="guard", ready=2),)
 
@@ -36,6 +42,11 @@ def hook(rule: WebhookRule = PODS, ready: int = 2, **changes: Any) -> ClusterSna
     }
     endpoints = (EndpointsRow(namespace="guard", service="guard", ready=ready),)
     return before("1.35", webhooks=(WebhookRow(**(facts | changes)),), endpoints=endpoints)
+
+
+def guards(target: str, *rules: WebhookRule) -> ClusterSnapshot:
+    row = WebhookRow(KIND, "guard", "guard.example", rules=rules, match_expressions=EXEMPT)
+    return before(target, webhooks=(row,))
 
 
 def api(*, available: bool, **changes: Any) -> ClusterSnapshot:
@@ -64,6 +75,11 @@ FOUND = [
     Found("WHK004", "a conversion nobody does", crd(conversion_service="guard/gone"), BLOCKS, TILLS, "converted"),
     Found("WHK004", "a version nobody serves", crd(served=("v1",), stored=("v1", "v1alpha1")), WARNS, TILLS,
           "v1alpha1"),
+    Found("WHK005", "a version that goes", guards("1.25", BUDGETS), INFORMS, GUARD,
+          "poddisruptionbudgets.v1beta1.policy, which 1.25"),
+    Found("WHK005", "a kind that goes", guards("1.25", POLICIES), INFORMS, GUARD, "podsecuritypolicies.v1beta1.policy"),
+    Found("WHK005", "all versions of a group that it leaves", guards("1.22", OLD_INGRESSES), INFORMS, GUARD,
+          "ingresses.extensions"),
 ]  # fmt: skip
 
 NEAR = [
@@ -77,6 +93,12 @@ NEAR = [
     NearMiss("WHK002", "it may fail", hook(match_expressions=(), failure_policy="Ignore")),
     NearMiss("WHK003", "an API that is there", api(available=True)),
     NearMiss("WHK004", "a conversion that works", crd(conversion_service="guard/guard")),
+    NearMiss("WHK005", "gone before", guards("1.26", BUDGETS)),
+    NearMiss("WHK005", "goes later", guards("1.24", BUDGETS)),
+    NearMiss("WHK005", "a version that stays as well", guards("1.25", BOTH)),
+    NearMiss("WHK005", "a version that stays, beside the newest", guards("1.25", SCALERS)),
+    NearMiss("WHK005", "where it moved to, in another rule", guards("1.22", OLD_INGRESSES, INGRESSES)),
+    NearMiss("WHK005", "everything", guards("1.25", ALL)),
     NearMiss("WHK004", "more is served than stored", crd(served=("v1", "v1alpha1"), stored=("v1",))),
 ]
 
