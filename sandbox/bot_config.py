@@ -10,6 +10,9 @@ from sandbox.scenario import ClusterSpec, Scenario
 from sandbox.slack import UserGroup
 from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
 
+_WITHOUT_WAITING = {"notice": "5m", "bake_before_nodes": "0s", "one_hop_a_window": False, "remind": []}
+# Real seconds: a start is late after these, for on a fast clock a busy machine, or a bot that starts, is late by hours.
+_LATE = 30
 ROLE_OF_GROUP = {"operators": "operator", "approvers": "approver", "admins": "admin"}
 
 
@@ -18,8 +21,8 @@ def bot_config(
 ) -> dict[str, Any]:
     """What stands in the file, for the scenario's clusters, environments and people.
 
-    ``scenario.bot`` is merged into it last. Announcements are made without waiting unless the scenario says so, because
-    nobody wants to watch a clock for a quarter of an hour.
+    ``scenario.bot`` is merged into it last. Announcements are made without waiting, versions are not watched and nobody
+    is reminded unless the scenario says so, because nobody wants to watch a clock for a day.
     """
     config: dict[str, Any] = {
         "announcement_channel": f"#{announcements}",
@@ -27,9 +30,10 @@ def bot_config(
         "database": str(home / "eks-upgrade-bot.db"),
         "health_file": str(home / "health"),
         "clusters": [_cluster(spec) for spec in scenario.clusters],
-        "environments": {spec.environment: {"notice": "5m"} for spec in scenario.clusters},
+        "environments": {spec.environment: _WITHOUT_WAITING for spec in scenario.clusters},
         "roles": _roles(scenario, {group.handle: group.id for group in usergroups}),
         "cli_users": {person.name: person.id for person in scenario.people},
+        "start_grace": f"{max(15 * 60, _LATE * rate):.0f}s",
     }
     return _merged(config, scenario.bot)
 

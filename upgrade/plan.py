@@ -32,8 +32,8 @@ class Scope(StrEnum):
     NODES = "nodes"
 
 
-class UpgradePolicy(Value):
-    """What an environment demands. The defaults are production's.
+class EnvironmentPolicy(Value):
+    """What an environment demands. The defaults are the library's: it neither bakes nor reminds.
 
     Args:
         approvals: how many people must approve the plan.
@@ -41,12 +41,11 @@ class UpgradePolicy(Value):
         gates: kinds of phase (``nodes``, ``control-plane``, ``add-ons``) that need an approval of their own.
         node_policy: when nodes are rotated.
         parallel_nodegroups: how many node groups may be updated at once.
-        notice: how long before the start the announcement is made.
+        notice: the least time between the announcement and the start.
         approval_expires: how long a plan waits for its approvals.
         approval_valid: how long the approvals of a plan count once they are complete; half-way beyond it they are asked
             for again before the next phase.
         windows: maintenance windows as ``mon-fri 09:00-17:00``, in the cluster's time zone; none means always.
-        freezes: times in which nothing starts, whatever the windows say.
         bake_after_hop: how long a version is watched before the next hop.
         bake_before_nodes: how long the control plane is watched before nodes follow: until then it can go back
             (docs/decisions/0007).
@@ -65,12 +64,21 @@ class UpgradePolicy(Value):
     approval_expires: timedelta = timedelta(hours=24)
     approval_valid: timedelta = timedelta(days=7)
     windows: tuple[str, ...] = ()
-    freezes: tuple[Freeze, ...] = ()
     bake_after_hop: timedelta = timedelta(0)
     bake_before_nodes: timedelta = timedelta(0)
     one_hop_a_window: bool = False
     remind: tuple[timedelta, ...] = ()
     checklist: Literal["required", "shown"] = "required"
+
+
+class UpgradePolicy(EnvironmentPolicy):
+    """What holds a run: the demands of its environment, and the freezes.
+
+    Args:
+        freezes: times in which nothing starts, whatever the windows say.
+    """
+
+    freezes: tuple[Freeze, ...] = ()
 
 
 class _Step(Value):

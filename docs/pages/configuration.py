@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -23,6 +23,7 @@ from bot.config import (
     WELL_KNOWN,
     ClusterSettings,
     EnvironmentSettings,
+    FreezeSettings,
     LogSettings,
     PollSettings,
     ReadinessSettings,
@@ -64,14 +65,37 @@ clusters:
     account: "444455556666"
     environment: lab
     read_role: {profile: lab}      # no change_role: this one is checked and planned only
+  - name: staging-eu
+    region: eu-central-1
+    account: "444455556666"
+    environment: staging
+    time_zone: Europe/Berlin
+    read_role: {arn: "arn:aws:iam::444455556666:role/eks-upgrade-bot-read", external_id: acme-eks-upgrades}
+    change_role: {arn: "arn:aws:iam::444455556666:role/eks-upgrade-bot-change", external_id: acme-eks-upgrades}
 environments:
-  prod:
-    approvals: 2
+  prod:                            # watched for 24 hours before nodes follow, one hop a window,
+    approvals: 2                   # announced 7 days, 24 hours and 1 hour before the start
     gates: [nodes]
     windows: ["mon-thu 08:00-16:00"]
-  lab:
+  staging:
+    windows: ["mon-fri 08:00-18:00"]
+    bake_before_nodes: 2h
+    one_hop_a_window: false
+    remind: [1h]
+  lab:                             # begins as soon as it is approved, and waits for nothing
     requester_counts: true
-    notice: 1m
+    notice: 0s
+    bake_before_nodes: 0s
+    one_hop_a_window: false
+    remind: []
+freezes:
+  - name: year-end
+    from: 2026-12-18
+    until: 2027-01-03              # its last day
+    time_zone: Europe/Berlin
+    reason: Nothing changes over the holidays.
+    environments: [prod]
+    lift: {users: [U0CHI]}         # who may lift it for one run
 roles:
   operator: {groups: [S0OPERATORS]}
   approver: {groups: [S0APPROVERS]}
@@ -85,6 +109,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("slack", "slack.", SlackSettings),
     ("clusters", "clusters[].", ClusterSettings),
     ("environments", "environments.NAME.", EnvironmentSettings),
+    ("freezes", "freezes[].", FreezeSettings),
     ("roles", "roles.", RolesSettings),
     ("a role", "roles.ROLE.", RoleSettings),
     ("polls", "polls.", PollSettings),
@@ -118,7 +143,7 @@ def settings_of(model: type[BaseModel], prefix: str) -> Iterator[Setting]:
     """The settings of a model whose keys begin with ``prefix``."""
     meanings = meanings_of(model)
     for name, info in model.model_fields.items():
-        key = f"{prefix}{name}"
+        key = f"{prefix}{info.alias or name}"
         yield Setting(key, _variable(key), _type(info.annotation, info), _default(info, name), meanings[name])
 
 
@@ -192,13 +217,15 @@ def _plain(kind: Any, number_range: str) -> str:
         int: f"number{number_range}",
         bool: "true or false",
         timedelta: "duration",
+        date: "day",
+        datetime: "time",
         SecretStr: "secret",
     }
     return names.get(kind) or ("path" if issubclass(kind, Path) else "mapping")
 
 
 def _plural(kind: str) -> str:
-    return {"text": "texts", "mapping": "mappings"}.get(kind, kind)
+    return {"text": "texts", "mapping": "mappings", "duration": "durations"}.get(kind, kind)
 
 
 def _range(info: FieldInfo | None) -> str:
@@ -224,12 +251,16 @@ def _shown(value: Any) -> str:
         return code(kind) if kind else "see below"
     if isinstance(value, timedelta):
         return code(_duration(value))
+    if isinstance(value, tuple):
+        return ", ".join(_shown(one) for one in value)
     return code(str(value).lower() if isinstance(value, bool) else value)
 
 
 def _duration(value: timedelta) -> str:
     seconds = int(value.total_seconds())
+    if seconds >= 2 * 86400 and seconds % 86400 == 0:
+        return f"{seconds // 86400}d"
     for letter, size in (("h", 3600), ("m", 60)):
-        if seconds % size == 0:
+        if seconds and seconds % size == 0:
             return f"{seconds // size}{letter}"
     return f"{seconds}s"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,8 +72,90 @@ def test_a_cluster_without_change_role_is_check_only_and_without_environment_get
     settings = read(tmp_path, 'clusters: [{name: a, region: eu-west-1, account: "111122223333"}]')
     assert settings.clusters[0].change_role is None
     assert settings.clusters[0].read_role == OwnIdentity()
-    assert settings.policy(None) == UpgradePolicy()
+    policy = settings.policy(None)
+    assert (policy.bake_before_nodes, policy.one_hop_a_window) == (timedelta(hours=24), True)
+    assert policy.remind == (timedelta(days=7), timedelta(hours=24), timedelta(hours=1))
+    assert (policy.notice, policy.bake_after_hop) == (timedelta(hours=1), timedelta(0))
     assert not settings.has_approver
+
+
+def test_what_an_environment_leaves_out_is_productions_and_what_it_says_counts(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        """
+environments:
+  prod: {}
+  dev: {notice: 0s, bake_after_hop: 90m, bake_before_nodes: 0s, one_hop_a_window: false, remind: [], approval_valid: 2d}
+""",
+    )
+    assert settings.policy("prod") == settings.policy(None)
+    assert settings.policy("dev") == UpgradePolicy(
+        notice=timedelta(0), bake_after_hop=timedelta(minutes=90), approval_valid=timedelta(days=2)
+    )
+
+
+# -- freezes --------------------------------------------------------------------------------------------------------
+
+FREEZES = """
+environments: {prod: {}, dev: {}}
+freezes:
+  - {name: year-end, from: 2026-12-18, until: 2027-01-03, time_zone: Europe/Berlin, reason: Holidays.,
+     environments: [prod], lift: {users: [U0CHI], groups: [S0BOSSES]}}
+  - {name: sale, from: 2026-11-27 06:00, until: "2026-11-27T22:00:00-05:00", time_zone: America/New_York, reason: Sale.}
+"""
+
+
+def test_a_freeze_of_days_lasts_to_the_end_of_its_last_day_in_its_zone(tmp_path: Path) -> None:
+    settings = read(tmp_path, FREEZES)
+    year_end, sale = settings.policy("prod").freezes
+    assert year_end.starts_at == datetime(2026, 12, 17, 23, tzinfo=UTC)
+    assert year_end.ends_at == datetime(2027, 1, 3, 23, tzinfo=UTC)
+    assert year_end.lifters == ("U0CHI", "S0BOSSES")
+    assert sale.starts_at == datetime(2026, 11, 27, 11, tzinfo=UTC)
+    assert sale.ends_at == datetime(2026, 11, 28, 3, tzinfo=UTC)
+    assert sale.lifters == ()
+
+
+def test_a_freeze_holds_the_environments_that_it_names_and_without_any_every_cluster(tmp_path: Path) -> None:
+    settings = read(tmp_path, FREEZES)
+    assert [one.name for one in settings.policy("prod").freezes] == ["year-end", "sale"]
+    assert [one.name for one in settings.policy("dev").freezes] == ["sale"]
+    assert [one.name for one in settings.policy(None).freezes] == ["sale"]
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("from: 2026-12-18, until: 2026-12-17", "freezes[0]: must end after it begins"),
+        ("from: 2026-12-18 10:00, until: 2026-12-18 10:00", "freezes[0]: must end after it begins"),
+        ("from: 2026-12-18 10:00, until: 2026-12-18", None),
+        ("from: soon, until: 2026-12-17", "freezes[0].from: is neither a day such as 2026-12-20 nor a time"),
+        ("from: 12, until: 2026-12-17", "freezes[0].from: is neither a day"),
+        ("since: 2026-12-01, from: 2026-12-01, until: 2026-12-17", "freezes[0].since: unknown key"),
+        ("form: 2026-12-01, until: 2026-12-17", "freezes[0].form: unknown key; did you mean from?"),
+        ("from: 2026-12-01", "freezes[0].until: is missing"),
+        ("from: 2026-12-01, until: 2026-12-17, time_zone: Mars/Base", "freezes[0].time_zone: is not a time zone"),
+        ("from: 2026-12-01, until: 2026-12-17, lift: {users: [chi]}", "freezes[0].lift.users[0]: "),
+        (
+            "from: 2026-12-01, until: 2026-12-17, environments: [prdo]",
+            "freezes[0].environments: there is no environment 'prdo'; known: none",
+        ),
+    ],
+)
+def test_a_freeze_that_cannot_be_meant_is_a_line(tmp_path: Path, written: str, line: str | None) -> None:
+    text = f"freezes: [{{name: a, reason: Sale., {written}}}]"
+    if line is None:
+        assert read(tmp_path, text).policy(None).freezes
+    else:
+        assert any(told.startswith(line) for told in lines_of(tmp_path, text)), line
+
+
+def test_a_freeze_that_is_there_twice_and_a_window_that_cannot_be_read_are_lines(tmp_path: Path) -> None:
+    one = "{name: a, reason: Sale., from: 2026-12-01, until: 2026-12-17}"
+    assert lines_of(tmp_path, f"freezes: [{one}, {one}]") == ["freezes: these names are there twice: a"]
+    lines = lines_of(tmp_path, "environments: {prod: {windows: ['mon 25:00-26:00'], remind: [soon]}}")
+    assert lines[0].startswith("environments.prod.windows: “25:00” in")
+    assert lines[1].startswith("environments.prod.remind[0]: ")
 
 
 def test_nothing_is_needed_for_check_and_plan() -> None:

@@ -28,6 +28,8 @@ from upgrade.store.sqlite import SqliteStore
 
 __all__ = ["MakeFace", "client_of", "face", "make_face"]
 
+#: An environment that waits for nothing.
+QUICK = {"notice": 0, "bake_before_nodes": 0, "one_hop_a_window": False, "remind": ()}
 #: Domain seconds a real second: an update of the fakes takes a few hundred milliseconds.
 SPEED = 3000.0
 
@@ -175,7 +177,7 @@ def make_desk(make_face: MakeFace, tmp_path: Path) -> Iterator[MakeDesk]:
         content: dict[str, Any] = {
             "slack": slack_settings(face),
             "clusters": listed,
-            "environments": {"prod": {"notice": 0}},
+            "environments": {"prod": QUICK},
             "roles": {
                 "operator": {"groups": ["S0OPERATORS"]},
                 "approver": {"groups": ["S0APPROVERS"], "users": ["U0CY"]},

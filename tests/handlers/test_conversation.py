@@ -16,7 +16,7 @@ from sandbox.slack import AppManifest, Fault, InstalledApp, Message
 from sandbox.slack.errors import NotVisible
 from sandbox.slack.inputs import every_box
 from tests.bot.conftest import MANIFEST
-from tests.handlers.conftest import Desk, MakeDesk, MakeFace, buttons_of, said
+from tests.handlers.conftest import QUICK, Desk, MakeDesk, MakeFace, buttons_of, said
 from tests.upgrade.snapshots import insight, with_facts
 from upgrade.checks import REGISTRY
 from upgrade.eks import Insights, Issue
@@ -275,7 +275,7 @@ def test_approve_asks_for_the_check_list_and_counts_with_every_item_ticked(desk:
 
 
 def test_a_second_approver_sees_who_ticked_and_is_asked_as_without_a_list(make_desk: MakeDesk) -> None:
-    desk = make_desk(environments={"prod": {"notice": 0, "approvals": 2}})
+    desk = make_desk(environments={"prod": {**QUICK, "approvals": 2}})
     run = started(desk)
     assert "Approve: tick 7…" in said(desk.top)
     desk.approve("ben")
@@ -289,7 +289,7 @@ def test_a_second_approver_sees_who_ticked_and_is_asked_as_without_a_list(make_d
 
 
 def test_where_the_list_is_only_shown_approve_asks_for_no_tick(make_desk: MakeDesk) -> None:
-    desk = make_desk(environments={"prod": {"notice": 0, "checklist": "shown"}})
+    desk = make_desk(environments={"prod": {**QUICK, "checklist": "shown"}})
     started(desk)
     assert (
         "To look after: <https://github.com/kubernetes/kubernetes/blob/master/CHANGELOG/CHANGELOG-1.35.md|Release"

@@ -1,0 +1,41 @@
+"""Settings: the environment plus one YAML file."""
+
+from __future__ import annotations
+
+from bot.config.loading import CONFIG_VARIABLE, load_settings, missing_for_serve
+from bot.config.policies import EnvironmentSettings, FreezeSettings
+from bot.config.sections import (
+    SLACK_API,
+    SLASH_COMMAND,
+    ClusterSettings,
+    LogSettings,
+    PollSettings,
+    ReadinessSettings,
+    RoleSettings,
+    RolesSettings,
+    SlackSettings,
+)
+from bot.config.settings import PREFIX, WELL_KNOWN, Settings
+from bot.config.values import ConfigurationWrong, is_loopback
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "PREFIX",
+    "SLACK_API",
+    "SLASH_COMMAND",
+    "WELL_KNOWN",
+    "ClusterSettings",
+    "ConfigurationWrong",
+    "EnvironmentSettings",
+    "FreezeSettings",
+    "LogSettings",
+    "PollSettings",
+    "ReadinessSettings",
+    "RoleSettings",
+    "RolesSettings",
+    "Settings",
+    "SlackSettings",
+    "is_loopback",
+    "load_settings",
+    "missing_for_serve",
+]

@@ -1,0 +1,146 @@
+"""Reading the settings. Everything that is wrong is told at once, a line each."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from bot.config.policies import EnvironmentSettings, FreezeSettings
+from bot.config.sections import ClusterSettings
+from bot.config.settings import PREFIX, Settings
+from bot.config.values import ConfigurationWrong, is_loopback
+from upgrade.engine.clock import ScaledClock
+
+CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the file (``path``, else EKS_UPGRADE_BOT_CONFIG, else none) and the environment.
+
+    Raises ConfigurationWrong with a line for each mistake.
+    """
+    named = path or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    content = _read_file(named) if named else {}
+    lines = _unknown_variables()
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        raise ConfigurationWrong([*lines, *(_line(one) for one in error.errors(include_input=False))]) from None
+    except ValueError as error:  # an environment variable that is no JSON where a list or mapping is wanted
+        raise ConfigurationWrong([*lines, str(error).splitlines()[0]]) from None
+    lines += _cross_checks(settings)
+    if lines:
+        raise ConfigurationWrong(lines)
+    return settings
+
+
+def missing_for_serve(settings: Settings) -> list[str]:
+    """What ``serve`` needs beyond the rest: a line for each missing token."""
+    slack = settings.slack
+    wanted: list[tuple[str, SecretStr | None, str]] = [("slack.bot_token", slack.bot_token, "SLACK_BOT_TOKEN")]
+    if slack.mode == "socket":
+        wanted.append(("slack.app_token", slack.app_token, "SLACK_APP_TOKEN"))
+    else:
+        wanted.append(("slack.signing_secret", slack.signing_secret, "SLACK_SIGNING_SECRET"))
+    lines = [f"{key}: is missing; set {variable}" for key, secret, variable in wanted if secret is None]
+    if not settings.clusters:
+        lines.append("clusters: none is configured; name at least one")
+    return lines
+
+
+def _cross_checks(settings: Settings) -> list[str]:
+    lines = []
+    named = [(f"clusters[{n}].environment", one.environment) for n, one in enumerate(settings.clusters)]
+    for n, freeze in enumerate(settings.freezes):
+        named += [(f"freezes[{n}].environments", name) for name in freeze.environments]
+    known = ", ".join(sorted(settings.environments)) or "none"
+    for where, name in named:
+        if name is not None and name not in settings.environments:
+            lines.append(f"{where}: there is no environment {name!r}; known: {known}")
+    if isinstance(settings.make_clock(), ScaledClock):
+        lines += _clock_checks(settings)
+    return lines
+
+
+def _clock_checks(settings: Settings) -> list[str]:
+    """A clock of its own is for the sandbox: refused unless every AWS and Slack address is loopback (DESIGN 7)."""
+    endpoints = {name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL") and value}
+    lines = [
+        f"clock: {name} is not a loopback address, and a clock of its own is for the sandbox only"
+        for name, value in sorted(endpoints.items())
+        if not is_loopback(value)
+    ]
+    ignored = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
+    if "AWS_ENDPOINT_URL" not in endpoints or ignored:
+        lines.append("clock: AWS_ENDPOINT_URL must be a loopback address; a clock of its own is for the sandbox only")
+    if settings.slack.bot_token is not None and not is_loopback(settings.slack.api_url):
+        lines.append("clock: slack.api_url must be a loopback address; a clock of its own is for the sandbox only")
+    return lines
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationWrong([f"{path}: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationWrong([f"{path}: is not UTF-8 text"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ConfigurationWrong([f"{path}{where}: {getattr(error, 'problem', None) or 'is not YAML'}"]) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigurationWrong([f"{path}: must be a mapping of settings"])
+    return content
+
+
+def _unknown_variables() -> list[str]:
+    lines = []
+    for name in sorted(os.environ):
+        key = name.removeprefix(PREFIX).split("__")[0].lower()
+        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and key not in Settings.model_fields:
+            lines.append(f"{name}: unknown variable{_nearest(key, tuple(Settings.model_fields))}")
+    return lines
+
+
+def _line(error: Any) -> str:
+    where = ""
+    for part in error["loc"]:
+        where += f"[{part}]" if isinstance(part, int) else f".{part}"
+    where = where.removeprefix(".") or "settings"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key{_nearest(str(error['loc'][-1]), _known_keys(error['loc'][:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message[:1].lower()}{message[1:]}"
+
+
+def _known_keys(place: Sequence[str | int]) -> tuple[str, ...]:
+    """The keys that are known at a place of the settings; empty where they are of the user's choosing."""
+    kind: type[BaseModel] = Settings
+    items: dict[str | int, type[BaseModel]] = {
+        "clusters": ClusterSettings,
+        "environments": EnvironmentSettings,
+        "freezes": FreezeSettings,
+    }
+    for part in place:
+        field = kind.model_fields.get(str(part))
+        if part in items:
+            kind = items[part]
+        elif field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            kind = field.annotation
+    return tuple(info.alias or name for name, info in kind.model_fields.items())
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(key.lower(), known, n=1)
+    return f"; did you mean {close[0]}?" if close else (f"; known: {', '.join(known)}" if known else "")
