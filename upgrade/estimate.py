@@ -10,7 +10,7 @@ from typing import Final, Literal
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import Nodegroup
 from upgrade.facts import Known, Value
-from upgrade.plan import BakeStep, Phase, Step, UpgradePlan
+from upgrade.plan import Phase, Step, UpgradePlan
 
 Minutes = tuple[float, float]
 
@@ -50,25 +50,16 @@ def estimate_minutes(
 
 
 def total_minutes(plan: UpgradePlan) -> Minutes:
-    """(low, high) minutes of the whole plan, its bakes too: phases in sequence, ``parallelism`` steps of one at a time.
+    """(low, high) minutes of work in the whole plan: phases in sequence, ``parallelism`` steps of one at a time.
 
-    Windows and freezes are not in it: ``upgrade.fit.ends_by`` knows them.
+    Bakes are no work; when a run is over, with its bakes, windows and freezes, says ``upgrade.fit.ends_by``.
     """
     low = high = 0.0
     for phase in plan.phases:
-        phase_low, phase_high = phase_minutes(phase, plan.minutes)
-        low, high = low + phase_low, high + phase_high
+        if phase.kind != "bake":
+            phase_low, phase_high = phase_minutes(phase, plan.minutes)
+            low, high = low + phase_low, high + phase_high
     return low, high
-
-
-def work_minutes(plan: UpgradePlan) -> Minutes:
-    """(low, high) minutes in which something is done: the plan without its bakes."""
-    return total_minutes(plan.model_copy(update={"phases": tuple(one for one in plan.phases if one.kind != "bake")}))
-
-
-def baking(plan: UpgradePlan) -> timedelta:
-    """How long the plan watches and changes nothing, waits for windows left out."""
-    return sum((step.lasts for _, step in plan.steps() if isinstance(step, BakeStep)), timedelta(0))
 
 
 def phase_minutes(phase: Phase, minutes: Mapping[str, Minutes]) -> Minutes:

@@ -10,8 +10,6 @@ from upgrade.freeze import Freeze
 from upgrade.run import UpgradeRun
 from upgrade.windows import is_open, next_closing, next_opening
 
-__all__ = ["Freeze", "WorkTimes", "work_times_of"]
-
 
 class WorkTimes(Value):
     """Args: windows: as ``upgrade.windows`` reads them, none means always; freezes: those that count."""

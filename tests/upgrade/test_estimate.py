@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.upgrade.snapshots import group_nodes, healthy_snapshot, k8s, nodegroup, workload
@@ -88,6 +90,13 @@ def test_the_whole_plan_lasts_as_long_as_its_phases_together() -> None:
     assert total_minutes(made)[0] == sum(low for low, _ in made.minutes.values())
     both = plan(healthy_snapshot("1.34"), parallel=2)
     assert total_minutes(both)[0] < total_minutes(made)[0]
+
+
+def test_a_bake_lasts_what_it_lasts_and_is_no_work() -> None:
+    bakes = UpgradePolicy(bake_before_nodes=timedelta(hours=24))
+    made = plan_upgrade(healthy_snapshot("1.34"), k8s("1.35"), bakes)
+    assert made.minutes["bake-before-nodes@1.35"] == (1440, 1440)
+    assert total_minutes(made) == total_minutes(plan(healthy_snapshot("1.34")))
 
 
 def test_what_a_person_does_counts_as_nothing() -> None:
