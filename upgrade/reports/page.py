@@ -133,11 +133,20 @@ def _card(group: Group) -> Iterator[str]:
     name = f'<span class="code">{_text(group.code)}</span><span><bdi>{_text(_heading(group))}</bdi></span>'
     yield f"<h3>{name}{_badges(finding)}</h3>"
     yield f'<p class="quiet">Expected: {_text(group.first.title)}.</p>'
-    yield from _list(group.listed, alone=len(group.listed) == 1)
-    if group.remedies:
-        yield f'<div class="remedy">{"".join(f"<p>{_text(one)}</p>" for one in group.remedies[:_SHOWN])}</div>'
+    yield from _list(group.listed, alone=len(group.subjects) == 1)
+    yield from _remedies(group.remedies)
     yield f'<p class="quiet">Source: {_source(group.first.source)}</p>' if group.first.source else ""
     yield "</article>"
+
+
+def _remedies(remedies: Sequence[str]) -> Iterator[str]:
+    """The first ones, the rest folded."""
+    told = [f"<p>{_text(one)}</p>" for one in remedies]
+    if told:
+        yield f'<div class="remedy">{"".join(told[:_SHOWN])}'
+        if rest := told[_SHOWN:]:
+            yield f"<details><summary>{len(rest)} more</summary>{''.join(rest)}</details>"
+        yield "</div>"
 
 
 def _heading(group: Group) -> str:

@@ -157,3 +157,9 @@ def test_checks_of_ours_lead_to_pages_of_the_books_we_know() -> None:
     known = [check for check in REGISTRY if address(check.source)]
     assert len(known) > 20
     assert all((address(check.source) or "").startswith("https://") for check in known)
+
+
+def test_the_page_has_every_remedy() -> None:
+    behind = [finding("SKW002", summary=f"Behind {n}.", remedy=f"Rotate {n} first.") for n in range(9)]
+    page = render(report(*map(judged, behind)), Format.HTML)
+    assert [n for n in range(9) if f"<p>Rotate {n} first.</p>" in page] == list(range(9))
