@@ -12,7 +12,7 @@ import click
 from bot.commands import cli
 from bot.config import ConfigurationWrong
 from bot.logs import hide
-from handlers.parse import CommandUnclear
+from handlers.words import CommandUnclear
 from upgrade.errors import UpgradeError
 
 REFUSED: Final = 1

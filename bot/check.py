@@ -17,7 +17,7 @@ from bot.looking import (
     snapshot_option,
     words_argument,
 )
-from handlers.parse import Word
+from handlers.words import Word
 from upgrade.checks.explained import explain
 from upgrade.findings import Readiness, Report, Severity
 from upgrade.reports import Format, read, render

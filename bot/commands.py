@@ -29,11 +29,12 @@ from bot.manifest import manifest
 from bot.scan import scan
 from bot.steering import steering
 from bot.wiring import approvers_of, driving_service, opened_service, serve, server_runs
-from handlers.parse import ClusterCommand, Word, parse
+from handlers.parse import parse
 from handlers.views.clusters import render_clusters
 from handlers.views.plan import render_plan
 from handlers.views.run import render_run
 from handlers.views.runs import render_history, render_status
+from handlers.words import ClusterCommand, Word
 from upgrade.plan import PlanRequest
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.service import UpgradeService

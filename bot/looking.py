@@ -12,7 +12,8 @@ import click
 from bot.config import Settings
 from bot.invocation import settings_of
 from bot.wiring import account_of, looking_service, settings_with
-from handlers.parse import ClusterCommand, Word, parse
+from handlers.parse import parse
+from handlers.words import ClusterCommand, Word
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import ClusterId
 from upgrade.errors import UnknownCluster

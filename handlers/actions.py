@@ -11,8 +11,8 @@ from slack_bolt import App
 from handlers import commands
 from handlers.conversation import Caller, Conversation
 from handlers.errors import Ack, Respond, ack_then_answer, commit_then_ack_button, open_dialog, say
-from handlers.ids import Action, RunRef, decode_request
-from handlers.parse import RUN_WORDS, Word
+from handlers.ids import Action, RunRef, decode_request, split_start
+from handlers.scheduling import lift_form, reschedule_form, schedule_form
 from handlers.views.buttons import waivable
 from handlers.views.dialogs import (
     render_abort_dialog,
@@ -23,6 +23,7 @@ from handlers.views.dialogs import (
 )
 from handlers.views.kit import Message
 from handlers.views.report import render_handed_over
+from handlers.words import RUN_WORDS, Word
 from upgrade.errors import ChecklistOpen, NotNow
 from upgrade.verbs import must_be_approvable
 
@@ -33,8 +34,20 @@ _WRITING = (
     Action.RECHECK,
     Action.CONFIRM,
     Action.START,
+    Action.SCHEDULE_AT,
+    Action.RESCHEDULE_TO,
+    Action.RESCHEDULE_NOW,
+    Action.CANCEL,
 )
-_ASKING = (Action.ABORT, Action.REJECT, Action.WAIVE, Action.DIALOG)
+_ASKING = (
+    Action.ABORT,
+    Action.REJECT,
+    Action.WAIVE,
+    Action.DIALOG,
+    Action.SCHEDULE,
+    Action.RESCHEDULE,
+    Action.LIFT,
+)
 
 
 def register(app: App, talk: Conversation) -> None:
@@ -65,17 +78,28 @@ def _write(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond)
 
 def _commit(talk: Conversation, action: Action, caller: Caller, value: str) -> Message | None:
     """One row for the button. The run message shows what came of it, so there is no answer but for a start."""
-    service, actor, origin = talk.service, caller.user, caller.origin
     if action is Action.START:
         return commands.start(talk, caller, decode_request(value), again=False)
-    ref = RunRef.decode(value)
+    if action is Action.SCHEDULE_AT:
+        request, start_at = split_start(value)
+        return commands.start(talk, caller, decode_request(request), start_at=start_at, again=False)
+    if action is Action.RESCHEDULE_TO:
+        moved, start_at = split_start(value)
+        return commands.reschedule(talk, caller, talk.service.run(RunRef.decode(moved).run), start_at)
+    _commit_on_run(talk, action, caller, RunRef.decode(value))
+    return None
+
+
+def _commit_on_run(talk: Conversation, action: Action, caller: Caller, ref: RunRef) -> None:
+    service, actor, origin = talk.service, caller.user, caller.origin
     if action is Action.APPROVE:
         service.approve(ref.run, gate=ref.gate, digest=ref.digest, actor=actor, origin=origin)
     elif action is Action.CONFIRM:
         service.confirm(ref.run, ref.step, actor=actor, origin=origin)
+    elif action is Action.RESCHEDULE_NOW:
+        service.reschedule(ref.run, None, actor=actor, origin=origin)
     else:
         commands.steer(talk, caller, next(word for word in RUN_WORDS if word == action.verb), ref.run)
-    return None
 
 
 def _approve(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
@@ -109,8 +133,17 @@ def _open(talk: Conversation, body: dict[str, Any], client: Any) -> None:
 def _dialog(talk: Conversation, action: Action, caller: Caller, value: str) -> dict[str, Any]:
     if action is Action.DIALOG:
         return render_request_dialog(talk.service.clusters(), channel=caller.channel or talk.channel or "")
-    ref = RunRef.decode(value)
+    if action is Action.SCHEDULE:
+        return schedule_form(talk, decode_request(value), caller.channel or talk.channel or "")
+    return _run_dialog(talk, action, RunRef.decode(value))
+
+
+def _run_dialog(talk: Conversation, action: Action, ref: RunRef) -> dict[str, Any]:
     run = talk.service.run(ref.run)
+    if action is Action.RESCHEDULE:
+        return reschedule_form(talk, run)
+    if action is Action.LIFT:
+        return lift_form(talk, run)
     if action is Action.APPROVE:
         return render_approve_dialog(run, ref)
     if action is Action.ABORT:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from slack_bolt import App
 
 from handlers.conversation import Caller, Conversation, File
 from handlers.errors import Ack, Respond, ack_then_answer, commit_then_ack, explain, open_dialog, say
-from handlers.parse import (
-    ClusterCommand,
-    Command,
-    ExplainCommand,
-    HistoryCommand,
-    Look,
-    OpenDialog,
-    RunCommand,
-    RunWord,
-    Word,
-    parse,
+from handlers.parse import parse
+from handlers.scheduling import (
+    must_be_ahead,
+    needs_a_zone,
+    offer,
+    reschedule_form,
+    schedule_form,
+    start_of,
+    times_of,
 )
+from handlers.views.calendar import render_calendar
 from handlers.views.clusters import render_clusters
 from handlers.views.dialogs import render_request_dialog
 from handlers.views.explained import render_explanation
@@ -29,13 +29,35 @@ from handlers.views.help import render_help
 from handlers.views.kit import Message
 from handlers.views.plan import render_plan
 from handlers.views.report import render_report
-from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
+from handlers.views.runs import (
+    render_history,
+    render_lifted,
+    render_looking,
+    render_rescheduled,
+    render_started,
+    render_status,
+    render_steered,
+)
+from handlers.words import (
+    ClusterCommand,
+    Command,
+    ExplainCommand,
+    HistoryCommand,
+    LiftCommand,
+    Look,
+    OpenDialog,
+    RescheduleCommand,
+    RunCommand,
+    RunWord,
+    Word,
+)
 from upgrade.checks.explained import explain as explain_check
-from upgrade.errors import UpgradeError
+from upgrade.errors import NotNow, UpgradeError
 from upgrade.findings import Report
 from upgrade.plan import PlanRequest
 from upgrade.reports import Format, render
 from upgrade.reports.outline import title_of
+from upgrade.run import UpgradeRun
 from upgrade.service import PlanResult
 
 Tell = Callable[[Message], None]
@@ -55,42 +77,83 @@ def _listen(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, res
         return
     if writes(wanted):
         commit_then_ack(partial(write, talk, caller, wanted), ack, talk)
-    elif isinstance(wanted, OpenDialog):
-        ack_then_answer(partial(_open_dialog, talk, caller, client), ack, respond, talk)
+    elif opens_a_form(wanted):
+        ack_then_answer(partial(_open_dialog, talk, caller, client, wanted), ack, respond, talk)
+    elif isinstance(wanted, RescheduleCommand) or (isinstance(wanted, ClusterCommand) and wanted.when is not None):
+        ack_then_answer(partial(_offer, talk, caller, client, wanted), ack, respond, talk)
+    elif wanted == Look(Word.CALENDAR):
+        ack_then_answer(partial(_calendar, talk, caller, client), ack, respond, talk)
     else:
         ack_then_answer(partial(look, talk, caller, wanted, partial(say, respond)), ack, respond, talk)
 
 
 def writes(wanted: Command) -> bool:
-    return isinstance(wanted, RunCommand) or (isinstance(wanted, ClusterCommand) and wanted.word is Word.START)
+    """Whether it is committed as it was typed. A time that means another instant elsewhere is shown back first."""
+    if asks_when(wanted):
+        return wanted.when is not None and not needs_a_zone(wanted.when)
+    starts = isinstance(wanted, ClusterCommand) and wanted.word is Word.START
+    return starts or isinstance(wanted, RunCommand | LiftCommand)
+
+
+def opens_a_form(wanted: Command) -> bool:
+    return wanted.when is None if asks_when(wanted) else isinstance(wanted, OpenDialog)
+
+
+def asks_when(wanted: Command) -> TypeGuard[ClusterCommand | RescheduleCommand]:
+    """Whether it is about a start, which may be left open."""
+    schedules = isinstance(wanted, ClusterCommand) and wanted.word is Word.SCHEDULE
+    return schedules or isinstance(wanted, RescheduleCommand)
 
 
 def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None:
-    """Start or steer a run: exactly one row. Raises UpgradeError."""
+    """Start, move or steer a run: exactly one row. Raises UpgradeError."""
     if isinstance(wanted, ClusterCommand):
-        return start(talk, caller, request_of(talk, wanted))
-    if not isinstance(wanted, RunCommand):
+        request = request_of(talk, wanted)
+        return start(talk, caller, request, start_at=start_of(talk, wanted.when, request.cluster))
+    if not isinstance(wanted, RunCommand | RescheduleCommand | LiftCommand):
         raise TypeError(f"{wanted!r} writes nothing")
     run = talk.service.run_of(wanted.subject)
+    thread = talk.post.thread_link(run.id)
+    if isinstance(wanted, RescheduleCommand):
+        return reschedule(talk, caller, run, start_of(talk, wanted.when, run.cluster))
+    if isinstance(wanted, LiftCommand):
+        lift(talk, caller, run, wanted.freeze, wanted.reason)
+        return render_lifted(run, wanted.freeze, thread)
     steer(talk, caller, wanted.word, run.id)
-    return render_steered(run, wanted.word, talk.post.thread_link(run.id))
+    return render_steered(run, wanted.word, thread)
 
 
-def start(talk: Conversation, caller: Caller, request: PlanRequest, *, again: bool = True) -> Message | None:
+def start(
+    talk: Conversation, caller: Caller, request: PlanRequest, *, start_at: datetime | None = None, again: bool = True
+) -> Message | None:
     """Begin a run. The same request delivered twice begins one.
 
-    ``again``: whether it is answered twice as well: of two acks Slack shows the first, of two messages both.
+    Args:
+        start_at: when its work is to begin; None: as soon as it may.
+        again: whether it is answered twice as well: of two acks Slack shows the first, of two messages both.
     """
 
     def begin() -> Message:
-        run = talk.service.start(request, actor=caller.user, channel=caller.channel or talk.channel)
+        channel = caller.channel or talk.channel
+        run = talk.service.start(request, actor=caller.user, channel=channel, start_at=start_at)
         return render_started(run, talk.post.thread_link(run.id))
 
     return talk.starts.once(caller.origin, begin, again=again)
 
 
+def reschedule(talk: Conversation, caller: Caller, run: UpgradeRun, start_at: datetime | None) -> Message:
+    """Give a run another start; None: as soon as it may."""
+    talk.service.reschedule(run.id, start_at, actor=caller.user, origin=caller.origin)
+    return render_rescheduled(run, start_at, talk.post.thread_link(run.id))
+
+
+def lift(talk: Conversation, caller: Caller, run: UpgradeRun, freeze: str, reason: str) -> None:
+    talk.service.lift(run.id, freeze, reason, actor=caller.user, origin=caller.origin)
+
+
 def steer(talk: Conversation, caller: Caller, word: RunWord, run_id: str) -> None:
     verbs = {
+        Word.CANCEL: talk.service.cancel,
         Word.PAUSE: talk.service.pause,
         Word.RESUME: talk.service.resume,
         Word.RETRY: talk.service.retry,
@@ -114,7 +177,7 @@ def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Mes
         cluster = service.resolve(wanted.cluster).id if wanted.cluster else None
         return render_history(service.history(cluster), cluster, talk.post.thread_link)
     if wanted == Look(Word.STATUS):
-        return render_status(service.status(), talk.post.thread_link)
+        return render_status(service.status(), talk.post.thread_link, service.now())
     if wanted == Look(Word.CLUSTERS):
         return render_clusters(service.clusters(), service.version_seen)
     return render_help(talk.command)
@@ -159,9 +222,34 @@ def _tell_plan(talk: Conversation, request: PlanRequest, tell: Tell, result: Pla
         tell(explain(result, talk))
     else:
         startable = not talk.service.resolve(str(request.cluster)).check_only
-        tell(render_plan(result.plan, result.report, request, result.offers, startable=startable))
+        times = times_of(talk, request)
+        tell(render_plan(result.plan, result.report, request, result.offers, startable=startable, times=times))
 
 
-def _open_dialog(talk: Conversation, caller: Caller, client: Any) -> None:
-    view = render_request_dialog(talk.service.clusters(), channel=caller.channel)
+def _open_dialog(talk: Conversation, caller: Caller, client: Any, wanted: Command) -> None:
+    if isinstance(wanted, ClusterCommand):
+        view = schedule_form(talk, request_of(talk, wanted), caller.channel)
+    elif isinstance(wanted, RescheduleCommand):
+        view = reschedule_form(talk, talk.service.run_of(wanted.subject))
+    else:
+        view = render_request_dialog(talk.service.clusters(), channel=caller.channel)
     open_dialog(client, caller.trigger, view)
+
+
+def _offer(talk: Conversation, caller: Caller, client: Any, wanted: ClusterCommand | RescheduleCommand) -> Message:
+    if isinstance(wanted, ClusterCommand):
+        return offer(talk, caller, client, wanted.when, request_of(talk, wanted))
+    run = talk.service.run_of(wanted.subject)
+    must_be_ahead(talk, run)
+    return offer(talk, caller, client, wanted.when, run)
+
+
+def _calendar(talk: Conversation, caller: Caller, client: Any) -> Message:
+    """By the days of whoever asks; by those of UTC when Slack does not say where they are."""
+    service = talk.service
+    talk.permit(caller.user, "status", [cluster.id for cluster in service.clusters()])
+    try:
+        zone: tzinfo = talk.zones.of(client, caller.user, service.now())
+    except NotNow:
+        zone = UTC
+    return render_calendar(service.calendar(), talk.post.thread_link, command=talk.command, zone=zone)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from handlers.views.kit import Message
+from handlers.zones import Zones
 from upgrade.eks import ClusterId
 from upgrade.errors import NotAllowed
 from upgrade.ports import Access, Refused, Verb
@@ -93,6 +94,7 @@ class Conversation:
     command: str = "/eks-upgrade"
     channel: str | None = None
     starts: Origins = field(default_factory=Origins)
+    zones: Zones = field(default_factory=Zones)
     later: Callable[[Callable[[], object]], object] = lambda work: work()
 
     def permit(self, user: str, verb: Verb, clusters: Iterable[ClusterId]) -> None:

@@ -11,8 +11,9 @@ from slack_bolt import App
 from handlers import commands
 from handlers.conversation import Caller, Conversation
 from handlers.errors import attempt
-from handlers.parse import CommandUnclear, parse_in_thread
+from handlers.parse import parse_in_thread
 from handlers.views.home import render_home
+from handlers.words import CommandUnclear
 
 
 def register(app: App, talk: Conversation) -> None:
@@ -38,6 +39,7 @@ def _publish(talk: Conversation, user: str, client: Any) -> None:
         command=talk.command,
         startable=startable,
         seen_of=service.version_seen,
+        maintenances=service.calendar().maintenances,
     )
     client.views_publish(user_id=user, view=view)
 

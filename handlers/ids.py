@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from upgrade.eks import ClusterId
 from upgrade.errors import UpgradeError
 from upgrade.findings import Finding
+from upgrade.freeze import Freeze
 from upgrade.plan import NodePolicy, PlanRequest, Scope
 from upgrade.versions import KubernetesVersion
 
 LONGEST_VALUE: Final = 2000
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+_EPOCH = re.compile(r"[0-9]{10}")
 _NAME = re.compile(r"[0-9A-Za-z@./_:+-]{0,400}")
 _CLUSTER = re.compile(r"([0-9]{12})/([a-z0-9-]{1,40})/([0-9A-Za-z][0-9A-Za-z_-]{0,99})")
 
@@ -29,7 +32,7 @@ class ValueUnreadable(UpgradeError):
 
 
 class Action(StrEnum):
-    """Action ids. Behind ``run.`` stands the service verb."""
+    """Action ids. Behind ``run.`` stands the service verb, and what more it does behind a hyphen."""
 
     APPROVE = "run.approve"
     REJECT = "run.reject"
@@ -40,14 +43,21 @@ class Action(StrEnum):
     RECHECK = "run.recheck"
     WAIVE = "run.waive"
     CONFIRM = "run.confirm"
+    RESCHEDULE = "run.reschedule"
+    RESCHEDULE_TO = "run.reschedule-to"
+    RESCHEDULE_NOW = "run.reschedule-now"
+    CANCEL = "run.cancel"
+    LIFT = "run.lift"
     PLAN = "request.plan"
     START = "request.start"
+    SCHEDULE = "request.schedule"
+    SCHEDULE_AT = "request.schedule-at"
     DIALOG = "request.dialog"
     REPORT = "report.send"
 
     @property
     def verb(self) -> str:
-        return self.value.partition(".")[2]
+        return self.value.partition(".")[2].partition("-")[0]
 
 
 class Dialog(StrEnum):
@@ -58,6 +68,9 @@ class Dialog(StrEnum):
     ABORT = "dialog.abort"
     REJECT = "dialog.reject"
     WAIVE = "dialog.waive"
+    SCHEDULE = "dialog.schedule"
+    RESCHEDULE = "dialog.reschedule"
+    LIFT = "dialog.lift"
 
 
 class Input(StrEnum):
@@ -75,6 +88,9 @@ class Input(StrEnum):
     FINDING = "finding"
     UNTIL = "until"
     TICKS = "ticks"
+    WHEN = "when"
+    AT = "at"
+    FREEZE = "freeze"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,29 @@ def decode_request(value: str) -> PlanRequest:
         )
     except ValueError:
         raise ValueUnreadable from None
+
+
+def with_start(value: str, start_at: datetime) -> str:
+    """What a button carries, with the instant that it is about."""
+    return f"{value}|{int(start_at.timestamp())}"
+
+
+def split_start(value: str) -> tuple[str, datetime]:
+    """What ``with_start`` put together. Raises ValueUnreadable."""
+    rest, _, epoch = value.rpartition("|")
+    return rest, instant_of_epoch(epoch)
+
+
+def instant_of_epoch(epoch: str) -> datetime:
+    """Slack's seconds since 1970 as an instant. Raises ValueUnreadable."""
+    if not _EPOCH.fullmatch(epoch):
+        raise ValueUnreadable
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def freeze_key(freeze: Freeze) -> str:
+    """A short name for a freeze, as for a finding."""
+    return hashlib.sha256(freeze.name.encode()).hexdigest()[:16]
 
 
 def finding_key(finding: Finding) -> str:

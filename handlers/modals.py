@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
@@ -13,17 +13,31 @@ from slack_bolt import App
 from handlers import commands
 from handlers.conversation import Caller, Conversation
 from handlers.errors import Ack, attempt, explain
-from handlers.ids import Dialog, Input, RunRef, ValueUnreadable, finding_key
-from handlers.parse import ClusterCommand, Word
+from handlers.ids import (
+    Dialog,
+    Input,
+    RunRef,
+    ValueUnreadable,
+    decode_request,
+    finding_key,
+    freeze_key,
+    instant_of_epoch,
+    split_start,
+)
+from handlers.scheduling import freezes_ahead, schedule_form
 from handlers.views.dialogs import render_refusal_dialog
 from handlers.views.kit import Message
+from handlers.views.limits import Block
+from handlers.views.schedule import PICKED, SOON
+from handlers.words import PLAN_WORDS, ClusterCommand, Word
 from upgrade.errors import NotNow, UpgradeError
 from upgrade.plan import NodePolicy, Scope
 from upgrade.versions import KubernetesVersion
 
 Fields = Mapping[Input, str]
 After = Callable[[], None]
-Submit = Callable[[Conversation, Caller, str, Fields], After | None]
+#: Gives nothing when all is committed, else what is done after the ack, or the next form.
+Submit = Callable[[Conversation, Caller, str, Fields], After | Block | None]
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,9 @@ def register(app: App, talk: Conversation) -> None:
         _Form(Dialog.ABORT, _abort),
         _Form(Dialog.REJECT, _reject, Input.REASON),
         _Form(Dialog.WAIVE, _waive, Input.FINDING),
+        _Form(Dialog.SCHEDULE, _schedule, Input.AT),
+        _Form(Dialog.RESCHEDULE, _reschedule, Input.AT),
+        _Form(Dialog.LIFT, _lift, Input.FREEZE),
     )
     for form in forms:
         app.view(form.dialog.value)(partial(_listen, talk, form))
@@ -62,10 +79,10 @@ def _listen(talk: Conversation, form: _Form, ack: Ack, body: dict[str, Any]) -> 
     """
     view = body["view"]
     fields = fields_of(view)
-    after: After | None = None
+    after: After | Block | None = None
     try:
         after = form.submit(talk, Caller.of_view(body), str(view.get("private_metadata") or ""), fields)
-        answer: dict[str, Any] = {}
+        answer: dict[str, Any] = {"response_action": "update", "view": after} if isinstance(after, dict) else {}
     except Exception as error:
         message = explain(error, talk)
         where = error.field if isinstance(error, FieldWrong) else form.field
@@ -75,7 +92,7 @@ def _listen(talk: Conversation, form: _Form, ack: Ack, body: dict[str, Any]) -> 
             title = str(view["title"]["text"])
             answer = {"response_action": "update", "view": render_refusal_dialog(form.dialog, title, message.text)}
     ack(**answer)
-    if after is not None:
+    if callable(after):
         talk.later(after)
 
 
@@ -93,11 +110,11 @@ def fields_of(view: Mapping[str, Any]) -> dict[Input, str]:
 
 def _answer_of(element: Mapping[str, Any]) -> str:
     chosen = element.get("selected_options") or [element.get("selected_option") or {}]
-    typed = element.get("value") or element.get("selected_date")
+    typed = element.get("value") or element.get("selected_date") or element.get("selected_date_time")
     return str(typed or " ".join(str(one.get("value") or "") for one in chosen)).strip()
 
 
-def _request(talk: Conversation, caller: Caller, channel: str, fields: Fields) -> After | None:
+def _request(talk: Conversation, caller: Caller, channel: str, fields: Fields) -> After | Block | None:
     wanted = command_of(fields)
     # Submitted once more after a correction, the same dialog is another request.
     here = Caller(caller.user, channel, f"{caller.origin}:{caller.trigger}", caller.trigger)
@@ -105,6 +122,8 @@ def _request(talk: Conversation, caller: Caller, channel: str, fields: Fields) -
         commands.write(talk, here, wanted)
         return None
     request = commands.request_of(talk, wanted)
+    if wanted.word is Word.SCHEDULE:
+        return schedule_form(talk, request, channel)
 
     def tell(message: Message) -> None:
         talk.post.whisper(channel, caller.user, message)
@@ -119,8 +138,7 @@ def _request(talk: Conversation, caller: Caller, channel: str, fields: Fields) -
 
 def command_of(fields: Fields) -> ClusterCommand:
     """The command that the form stands for. Raises FieldWrong."""
-    words = {Word.CHECK.value: Word.CHECK, Word.PLAN.value: Word.PLAN, Word.START.value: Word.START}
-    word = words.get(fields.get(Input.VERB, ""))
+    word = next((word for word in PLAN_WORDS if word == fields.get(Input.VERB, "")), None)
     cluster = fields.get(Input.CLUSTER, "")
     if word is None:
         raise FieldWrong(Input.VERB, "Choose what to do.")
@@ -136,9 +154,43 @@ def command_of(fields: Fields) -> ClusterCommand:
         policy = NodePolicy(fields[Input.NODES]) if fields.get(Input.NODES) else None
     except ValueError:
         raise ValueUnreadable from None
-    if word is Word.START:
-        return ClusterCommand(Word.START, cluster, version, scope, policy)
-    return ClusterCommand(Word.CHECK if word is Word.CHECK else Word.PLAN, cluster, version, scope, policy)
+    return ClusterCommand(word, cluster, version, scope, policy)
+
+
+def _schedule(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    channel, _, request = metadata.partition("|")
+    here = Caller(caller.user, channel, f"{caller.origin}:{caller.trigger}", caller.trigger)
+    commands.start(talk, here, decode_request(request), start_at=start_in(fields))
+
+
+def _reschedule(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    run = talk.service.run(RunRef.decode(metadata).run)
+    commands.reschedule(talk, caller, run, start_in(fields))
+
+
+def start_in(fields: Fields) -> datetime | None:
+    """The instant that was chosen; None: as soon as it may. Raises FieldWrong, ValueUnreadable."""
+    chosen = fields.get(Input.WHEN) or PICKED
+    if chosen == SOON:
+        return None
+    if chosen != PICKED:
+        return split_start(chosen)[1]
+    picked = fields.get(Input.AT, "")
+    if not picked:
+        raise FieldWrong(Input.AT, "Pick a day and a time.")
+    return instant_of_epoch(picked)
+
+
+def _lift(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    run = talk.service.run(RunRef.decode(metadata).run)
+    reason = fields.get(Input.REASON, "")
+    if not reason:
+        raise FieldWrong(Input.REASON, "Lifting a freeze needs a reason.")
+    wanted = fields.get(Input.FREEZE, "")
+    found = [freeze for freeze in freezes_ahead(talk, run) if freeze_key(freeze) == wanted]
+    if not found:
+        raise NotNow("That freeze does not hold this run any more.", "Close this and look at the run's message.")
+    commands.lift(talk, caller, run, found[0].name, reason)
 
 
 def _approve(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:

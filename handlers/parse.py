@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
-from upgrade.errors import UpgradeError
+from handlers.when import NextWindow, Now, When, looks_like_time, read_time
+from handlers.words import (
+    LOOK_WORDS,
+    PLAN_WORDS,
+    RUN_WORDS,
+    USAGE,
+    ClusterCommand,
+    Command,
+    CommandUnclear,
+    ExplainCommand,
+    HistoryCommand,
+    LiftCommand,
+    Look,
+    OpenDialog,
+    PlanWord,
+    RescheduleCommand,
+    RunCommand,
+    RunWord,
+    Word,
+    nearest,
+    shown,
+)
 from upgrade.plan import NodePolicy, Scope
 from upgrade.versions import KubernetesVersion
 
@@ -18,108 +38,12 @@ LONGEST_TEXT: Final = 500
 _CLUSTER = re.compile(r"(?:[0-9]{12}/[a-z0-9-]{1,40}/)?[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _CODE = re.compile(r"[A-Za-z]{3}[0-9]{3}")
 _SUBJECT = re.compile(r"[0-9A-Za-z][0-9A-Za-z_/-]{0,199}")
-
-
-class CommandUnclear(UpgradeError):
-    """The text is no command. The message names the word; the hint says what is allowed."""
-
-
-class Word(StrEnum):
-    """The first word of a command; the service method and the action id are the same word."""
-
-    HELP = "help"
-    CLUSTERS = "clusters"
-    CHECK = "check"
-    PLAN = "plan"
-    START = "start"
-    STATUS = "status"
-    PAUSE = "pause"
-    RESUME = "resume"
-    RETRY = "retry"
-    RECHECK = "recheck"
-    ABORT = "abort"
-    HISTORY = "history"
-    EXPLAIN = "explain"
-
-
-LookWord = Literal[Word.HELP, Word.CLUSTERS, Word.STATUS]
-PlanWord = Literal[Word.CHECK, Word.PLAN, Word.START]
-RunWord = Literal[Word.PAUSE, Word.RESUME, Word.RETRY, Word.RECHECK, Word.ABORT]
-
-_LOOK: Final[tuple[LookWord, ...]] = (Word.HELP, Word.CLUSTERS, Word.STATUS)
-_PLAN: Final[tuple[PlanWord, ...]] = (Word.CHECK, Word.PLAN, Word.START)
-RUN_WORDS: Final[tuple[RunWord, ...]] = (Word.PAUSE, Word.RESUME, Word.RETRY, Word.RECHECK, Word.ABORT)
+_VERSION = re.compile(r"v?\d{1,2}\.\d{1,3}")
+#: Words, of which the first may stand in quotation marks, as Slack's keyboards and people write them.
+_QUOTED = re.compile(r"""\s*(?:"([^"]+)"|“([^“”]+)”|'([^']+)')(?=\s|$)(.*)""", re.DOTALL)
 _BUTTONS_ONLY: Final = ("approve", "reject", "waive", "confirm")
 _OPTIONS: Final = ("to", "only", "nodes")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDialog:
-    """No word at all: the same by filling in a form."""
-
-    def __str__(self) -> str:
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    word: LookWord
-
-    def __str__(self) -> str:
-        return self.word.value
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterCommand:
-    """``check``, ``plan`` or ``start`` CLUSTER [to V] [only SCOPE] [nodes POLICY]."""
-
-    word: PlanWord
-    cluster: str
-    target: KubernetesVersion | None = None
-    scope: Scope = Scope.ALL
-    node_policy: NodePolicy | None = None
-
-    def __str__(self) -> str:
-        words = [self.word.value, self.cluster]
-        if self.target is not None:
-            words += ["to", str(self.target)]
-        if self.scope is not Scope.ALL:
-            words += ["only", self.scope.value]
-        if self.node_policy is not None:
-            words += ["nodes", self.node_policy.value]
-        return " ".join(words)
-
-
-@dataclass(frozen=True, slots=True)
-class RunCommand:
-    """A word that steers a run, which is named by its id or by its cluster."""
-
-    word: RunWord
-    subject: str
-
-    def __str__(self) -> str:
-        return f"{self.word.value} {self.subject}"
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryCommand:
-    cluster: str | None = None
-
-    def __str__(self) -> str:
-        return f"history {self.cluster}" if self.cluster else "history"
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainCommand:
-    """What the check with this code is about."""
-
-    code: str
-
-    def __str__(self) -> str:
-        return f"explain {self.code}"
-
-
-Command = OpenDialog | Look | ClusterCommand | RunCommand | HistoryCommand | ExplainCommand
+_STARTS: Final = ("at", "in")
 
 
 def parse(text: str) -> Command:
@@ -133,14 +57,22 @@ def parse(text: str) -> Command:
     if not words:
         return OpenDialog()
     word, rest = _first_word(words[0]), words[1:]
-    if word in _LOOK:
-        _nothing_more(word, rest)
-        return Look(word)
-    if word in _PLAN:
+    if word in PLAN_WORDS:
         return _cluster_command(word, rest)
+    if word is Word.RESCHEDULE:
+        return _reschedule(rest)
+    if word is Word.LIFT:
+        return _lift(rest, text)
+    return _short_command(word, rest)
+
+
+def _short_command(word: Word, rest: Sequence[str]) -> Command:
+    """A word with at most one more behind it."""
+    _nothing_more(word, rest if word in LOOK_WORDS else rest[1:])
+    if word in LOOK_WORDS:
+        return Look(word)
     if word in RUN_WORDS:
         return RunCommand(word, _subject(word, rest))
-    _nothing_more(word, rest[1:])
     if word is Word.EXPLAIN:
         return ExplainCommand(_code(rest))
     return HistoryCommand(_cluster(rest[0]) if rest else None)
@@ -156,14 +88,8 @@ def parse_in_thread(text: str) -> RunWord:
         if words[0].lower() == word:
             return word
     raise CommandUnclear(
-        f"{shown(words[0])} does not steer a run.", f"I know: {allowed}.{_nearest(words[0], RUN_WORDS)}"
+        f"{shown(words[0])} does not steer a run.", f"I know: {allowed}.{nearest(words[0], RUN_WORDS)}"
     )
-
-
-def shown(word: str) -> str:
-    """A word as it can be repeated to a person: quoted, short, and with whatever is invisible spelled out."""
-    short = word if len(word) <= 40 else word[:39] + "…"
-    return f"“{short}”" if short.isprintable() else f"“{ascii(short)[1:-1]}”"
 
 
 def _first_word(typed: str) -> Word:
@@ -176,18 +102,17 @@ def _first_word(typed: str) -> Word:
     try:
         return Word(word)
     except ValueError:
-        hint = _nearest(word, tuple(Word))
+        hint = nearest(word, tuple(Word))
         raise CommandUnclear(f"I do not know {shown(typed)}.", f"I know: {', '.join(Word)}.{hint}") from None
 
 
-def _nearest(typed: str, words: Sequence[str], *, cutoff: float = 0.6) -> str:
-    close = difflib.get_close_matches(typed.lower()[:40], words, n=1, cutoff=cutoff)
-    return f" Did you mean {close[0]}?" if close else ""
+def _write(word: Word, more: str = "") -> str:
+    return f"Write: {USAGE[word]}{more}"
 
 
 def _nothing_more(word: Word, rest: Sequence[str]) -> None:
     if rest:
-        raise CommandUnclear(f"{shown(rest[0])} is too much.", f"Write: {USAGE[word]}")
+        raise CommandUnclear(f"{shown(rest[0])} is too much.", _write(word))
 
 
 def _cluster(typed: str) -> str:
@@ -201,53 +126,96 @@ def _cluster(typed: str) -> str:
 
 def _subject(word: Word, rest: Sequence[str]) -> str:
     if not rest:
-        raise CommandUnclear(f"Which run shall I {word}?", f"Write: {USAGE[word]}")
-    _nothing_more(word, rest[1:])
+        raise CommandUnclear(f"Which run shall I {word}?", _write(word))
     if not _SUBJECT.fullmatch(rest[0]):
-        raise CommandUnclear(f"{shown(rest[0])} is neither a run nor a cluster.", f"Write: {USAGE[word]}")
+        raise CommandUnclear(f"{shown(rest[0])} is neither a run nor a cluster.", _write(word))
     return rest[0]
 
 
 def _code(rest: Sequence[str]) -> str:
     if not rest:
-        raise CommandUnclear("Which check shall I explain?", f"Write: {USAGE[Word.EXPLAIN]}, such as explain PDB001")
+        raise CommandUnclear("Which check shall I explain?", _write(Word.EXPLAIN, ", such as explain PDB001"))
     if not _CODE.fullmatch(rest[0]):
         raise CommandUnclear(f"{shown(rest[0])} is not the code of a check.", "A code looks like PDB001.")
     return rest[0].upper()
 
 
+# -- one cluster ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Options:
+    """What stands behind the name of a cluster."""
+
+    target: KubernetesVersion | None = None
+    scope: Scope | None = None
+    node_policy: NodePolicy | None = None
+    when: When | None = None
+
+
 def _cluster_command(word: PlanWord, rest: Sequence[str]) -> ClusterCommand:
-    if not rest or (rest[0].lower() in _OPTIONS and len(rest) == 2):
-        raise CommandUnclear(f"Which cluster shall I {word}?", f"Write: {USAGE[word]}")
-    cluster = _cluster(rest[0])
-    options = _options(word, rest[1:])
+    if not rest or _begins_with_an_option(word, rest):
+        raise CommandUnclear(f"Which cluster shall I {word}?", _write(word))
+    cluster, found = _cluster(rest[0]), _options(word, rest[1:])
+    return ClusterCommand(word, cluster, found.target, found.scope or Scope.ALL, found.node_policy, found.when)
+
+
+def _begins_with_an_option(word: PlanWord, rest: Sequence[str]) -> bool:
+    """Whether the cluster was forgotten; a cluster may be named ``to`` as well."""
+    first, more = rest[0].lower(), [one.lower() for one in rest[1:]]
+    if word is Word.SCHEDULE and first in _STARTS:
+        return bool(more) and more[0] not in (*_OPTIONS, *_STARTS)
+    return first in _OPTIONS and len(more) == 1
+
+
+def _options(word: PlanWord, rest: Sequence[str]) -> _Options:
+    known = (*_OPTIONS, *_STARTS) if word is Word.SCHEDULE else _OPTIONS
+    found, seen, left = _Options(), set[str](), list(rest)
+    while left:
+        name, left = left[0].lower(), left[1:]
+        if name not in known:
+            raise CommandUnclear(
+                f"I do not know {shown(rest[-len(left) - 1])} here.", _write(word, _meant(name, known))
+            )
+        name_seen = "the start" if name in _STARTS else name
+        if name_seen in seen:
+            raise CommandUnclear(f"{name_seen} is there twice.", _write(word))
+        seen.add(name_seen)
+        if not left:
+            raise CommandUnclear(f"Something is missing behind {name}.", _write(word))
+        left = left[_take(found, word, name, left) :]
+    return found
+
+
+def _meant(typed: str, known: Sequence[str]) -> str:
+    if _VERSION.fullmatch(typed):
+        return f". Did you mean to {typed}?"
+    if "at" in known and looks_like_time(typed):
+        return f". Did you mean at {typed}?"
+    return f".{nearest(typed, known, cutoff=0.5)}"
+
+
+def _take(found: _Options, word: PlanWord, name: str, rest: Sequence[str]) -> int:
+    """Read what stands behind an option; gives how many words that was."""
+    if name in _STARTS:
+        found.when, used = _start(word, name, rest, (*_OPTIONS, *_STARTS))
+        return used
+    if name == "to":
+        found.target = _version(rest[0])
+    elif name == "only":
+        found.scope = _choice(Scope, rest[0], "a scope")
+    else:
+        found.node_policy = _choice(NodePolicy, rest[0], "a node policy")
+    return 1
+
+
+def _version(typed: str) -> KubernetesVersion:
     try:
-        target = KubernetesVersion.parse(options["to"]) if "to" in options else None
+        return KubernetesVersion.parse(typed)
     except ValueError:
         raise CommandUnclear(
-            f"{shown(options['to'])} is not a Kubernetes version.", "Write a minor version, like: to 1.36"
+            f"{shown(typed)} is not a Kubernetes version.", "Write a minor version, like: to 1.36"
         ) from None
-    scope = _choice(Scope, options["only"], "a scope") if "only" in options else Scope.ALL
-    policy = _choice(NodePolicy, options["nodes"], "a node policy") if "nodes" in options else None
-    return ClusterCommand(word, cluster, target, scope, policy)
-
-
-def _options(word: PlanWord, rest: Sequence[str]) -> Mapping[str, str]:
-    options: dict[str, str] = {}
-    index = 0
-    while index < len(rest):
-        name = rest[index].lower()
-        if name not in _OPTIONS:
-            version = re.fullmatch(r"v?\d{1,2}\.\d{1,3}", name)
-            hint = f" Did you mean to {name}?" if version else _nearest(name, _OPTIONS, cutoff=0.5)
-            raise CommandUnclear(f"I do not know {shown(rest[index])} here.", f"Write: {USAGE[word]}.{hint}")
-        if name in options:
-            raise CommandUnclear(f"{name} is there twice.", f"Write: {USAGE[word]}")
-        if index + 1 == len(rest):
-            raise CommandUnclear(f"Something is missing behind {name}.", f"Write: {USAGE[word]}")
-        options[name] = rest[index + 1]
-        index += 2
-    return options
 
 
 def _choice(kind: type[Kind], typed: str, what: str) -> Kind:
@@ -255,23 +223,56 @@ def _choice(kind: type[Kind], typed: str, what: str) -> Kind:
         return kind(typed.lower())
     except ValueError:
         raise CommandUnclear(
-            f"{shown(typed)} is not {what}.", f"Allowed: {', '.join(kind)}.{_nearest(typed, tuple(kind))}"
+            f"{shown(typed)} is not {what}.", f"Allowed: {', '.join(kind)}.{nearest(typed, tuple(kind))}"
         ) from None
 
 
-_REQUEST = "CLUSTER [to VERSION] [only SCOPE] [nodes POLICY]"
-USAGE: Final[Mapping[Word, str]] = {
-    Word.HELP: "help",
-    Word.CLUSTERS: "clusters",
-    Word.CHECK: f"check {_REQUEST}",
-    Word.PLAN: f"plan {_REQUEST}",
-    Word.START: f"start {_REQUEST}",
-    Word.STATUS: "status",
-    Word.PAUSE: "pause RUN|CLUSTER",
-    Word.RESUME: "resume RUN|CLUSTER",
-    Word.RETRY: "retry RUN|CLUSTER",
-    Word.RECHECK: "recheck RUN|CLUSTER",
-    Word.ABORT: "abort RUN|CLUSTER",
-    Word.HISTORY: "history [CLUSTER]",
-    Word.EXPLAIN: "explain CODE",
-}
+# -- when -------------------------------------------------------------------------------------------------------------
+
+
+def _start(word: Word, name: str, rest: Sequence[str], ends: Sequence[str] = ()) -> tuple[When, int]:
+    """``at TIME`` or ``in the next window``, and how many words stand behind the first."""
+    if name == "at":
+        return read_time(rest, ends)
+    for said in (("the", "next", "window"), ("next", "window")):
+        if tuple(one.lower() for one in rest[: len(said)]) == said:
+            return NextWindow(), len(said)
+    raise CommandUnclear(f"I do not know {shown(f'in {rest[0]}')}.", _write(word, ". Did you mean in the next window?"))
+
+
+def _reschedule(rest: Sequence[str]) -> RescheduleCommand:
+    word = Word.RESCHEDULE
+    subject, left = _subject(word, rest), rest[1:]
+    if not left:
+        return RescheduleCommand(subject)
+    name, left = left[0].lower(), left[1:]
+    if name == "now":
+        _nothing_more(word, left)
+        return RescheduleCommand(subject, Now())
+    if name not in _STARTS:
+        hint = _meant(name, (*_STARTS, "now"))
+        raise CommandUnclear(f"I do not know {shown(rest[1])} here.", _write(word, hint))
+    if not left:
+        raise CommandUnclear(f"Something is missing behind {name}.", _write(word))
+    when, used = _start(word, name, left)
+    _nothing_more(word, left[used:])
+    return RescheduleCommand(subject, when)
+
+
+def _lift(rest: Sequence[str], text: str) -> LiftCommand:
+    """``FREEZE`` is one word, or several in quotation marks; all behind it is the reason."""
+    subject = _subject(Word.LIFT, rest)
+    behind = text.split(maxsplit=2)[2:]
+    found = _QUOTED.fullmatch(behind[0]) if behind else None
+    if found is not None:
+        freeze, reason = next(one for one in found.groups()[:3] if one), found[4]
+    else:
+        freeze, _, reason = " ".join(rest[1:]).partition(" ")
+    freeze, reason = " ".join(freeze.split()), " ".join(reason.split())
+    if not freeze:
+        raise CommandUnclear(
+            "Which freeze shall I lift?", _write(Word.LIFT, ', such as lift prod-eu "year end" agreed')
+        )
+    if not reason:
+        raise CommandUnclear(f"Why shall {shown(freeze)} be lifted?", _write(Word.LIFT))
+    return LiftCommand(subject, freeze, reason)

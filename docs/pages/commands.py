@@ -8,8 +8,8 @@ import click
 
 from bot.commands import cli
 from docs.pages.markdown import NOTE, code, table
-from handlers.parse import USAGE, Word
 from handlers.views.help import MEANING
+from handlers.words import USAGE, Word
 from sandbox.command import main as sandbox_main
 from upgrade.plan import NodePolicy, Scope
 

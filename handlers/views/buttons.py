@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from handlers.ids import Action, RunRef
 from handlers.views import kit
 from handlers.views.limits import Block
 from handlers.views.progress import Minutes
+from handlers.views.rests import holding_freeze
 from upgrade.checklist import unticked
 from upgrade.errors import UpgradeError
 from upgrade.estimate import total_minutes
@@ -21,9 +23,19 @@ from upgrade.verbs import (
     must_be_waivable,
     must_have_failed,
     must_not_be_paused,
+    must_not_have_begun,
 )
 
-_LABELS = {Action.ABORT: "Abort…", Action.REJECT: "Reject…", Action.WAIVE: "Waive…"}
+_LABELS = {
+    Action.ABORT: "Abort…",
+    Action.REJECT: "Reject…",
+    Action.WAIVE: "Waive…",
+    Action.RESCHEDULE: "Reschedule…",
+    Action.RESCHEDULE_NOW: "Start now…",
+    Action.CANCEL: "Cancel…",
+    Action.LIFT: "Lift…",
+}
+_DANGEROUS = (Action.ABORT, Action.CANCEL)
 
 
 def applicable(run: UpgradeRun) -> tuple[Action, ...]:
@@ -45,8 +57,17 @@ def applicable(run: UpgradeRun) -> tuple[Action, ...]:
     elif not stopped and _takes(must_be_resumable, run):
         actions.append(Action.RESUME)
     elif run.status in (RunStatus.RUNNING, RunStatus.SCHEDULED) and _takes(must_not_be_paused, run):
-        actions.append(Action.PAUSE)
-    return (*actions, Action.ABORT)
+        actions += [] if run.missed_start else [Action.PAUSE]
+    actions += [Action.LIFT] if (freeze := holding_freeze(run)) and freeze.lifters else []
+    return (*actions, *_about_the_start(run))
+
+
+def _about_the_start(run: UpgradeRun) -> tuple[Action, ...]:
+    """Of a run that has a start ahead, how to move it and call it off; of others, how to end them."""
+    if not _takes(must_not_have_begun, run) or (run.start_at or run.wanted_at) is None:
+        return (Action.ABORT,)
+    now = (Action.RESCHEDULE_NOW,) if run.missed_start else ()
+    return (*now, Action.RESCHEDULE, Action.CANCEL)
 
 
 def _takes(must: Callable[[UpgradeRun], None], run: UpgradeRun) -> bool:
@@ -106,7 +127,21 @@ def _button(run: UpgradeRun, action: Action) -> Block:
         sure = kit.confirm("Approve this plan?", approval_text(run), "Approve")
         return kit.button("Approve", action, _ref(run), style="primary", confirm=sure)
     label = _LABELS.get(action, action.verb.capitalize())
-    return kit.button(label, action, _ref(run), style="danger" if action is Action.ABORT else None)
+    style: Literal["danger"] | None = "danger" if action in _DANGEROUS else None
+    return kit.button(label, action, _ref(run), style=style, confirm=_sure(run, action))
+
+
+def _sure(run: UpgradeRun, action: Action) -> Block | None:
+    """What is asked once more, where no form does so."""
+    if action is Action.CANCEL:
+        text = f"The maintenance of {run.cluster.name} does not take place, and its notice says so."
+        return kit.confirm("Call it off?", text, "Call it off")
+    if action is Action.RESCHEDULE_NOW:
+        text = (
+            f"{run.cluster.name} is looked at once more, and begins as soon as it is announced and its window is open."
+        )
+        return kit.confirm("Start now?", text, "Start now")
+    return None
 
 
 def _confirm_button(run: UpgradeRun, step: ConfirmStep, key: str) -> Block:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from handlers.ids import Dialog, Input, RunRef, finding_key
-from handlers.parse import Word
 from handlers.views import kit, limits
 from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
@@ -14,6 +13,7 @@ from handlers.views.left import left_lines, next_lines, nodes_of, not_done_lines
 from handlers.views.limits import Block
 from handlers.views.progress import Mark, title_of
 from handlers.views.text import code, esc
+from handlers.words import Word
 from upgrade.checklist import unticked
 from upgrade.findings import Finding
 from upgrade.plan import NodePolicy, Scope
@@ -26,6 +26,7 @@ _VERBS = {
     Word.CHECK: "Check: is it ready?",
     Word.PLAN: "Plan: what would be done?",
     Word.START: "Start: check, ask for approval, upgrade",
+    Word.SCHEDULE: "Schedule: as Start, at a time that comes next",
 }
 _SCOPES = {
     Scope.ALL: "Everything",

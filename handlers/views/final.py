@@ -53,6 +53,8 @@ def _rows(run: UpgradeRun, record: Audit) -> list[tuple[str, str, str, str]]:
     for phase in run.plan.phases if run.plan else ():
         progress, time = progress_of(run, phase), times.get(phase.id)
         result = _RESULTS.get(progress.mark, "stopped")
+        if phase.kind == "bake" and progress.mark is Mark.DONE:
+            result = "rested"
         counted = result if progress.mark is Mark.DONE else f"{result} {progress.done}/{progress.total}"
         tried = f", {time.attempts} attempts" if time is not None and time.attempts > 1 else ""
         rows.append((phase.title, *_when(time), counted + tried))

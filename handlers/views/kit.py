@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from handlers.ids import Action, Dialog, Input
@@ -143,6 +144,19 @@ def text_input(
 
 def date_input(name: Input, label: str, *, hint: str = "", optional: bool = False) -> Block:
     block = _input(name, label, {"type": "datepicker", "action_id": name.value}, optional)
+    if hint:
+        block["hint"] = plain(hint, 500)
+    return block
+
+
+def datetime_input(name: Input, label: str, *, initial: datetime, hint: str = "", optional: bool = False) -> Block:
+    """Day and time, which Slack shows and reads in the person's own time zone."""
+    element: Block = {
+        "type": "datetimepicker",
+        "action_id": name.value,
+        "initial_date_time": int(initial.timestamp()),
+    }
+    block = _input(name, label, element, optional)
     if hint:
         block["hint"] = plain(hint, 500)
     return block

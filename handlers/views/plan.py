@@ -10,11 +10,13 @@ from handlers.views.checklist import checklist_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.progress import Mark, Minutes
+from handlers.views.rests import rest_of, rests_of, work_times_lines
 from handlers.views.text import code, count, esc, person, until
 from upgrade.estimate import phase_minutes, total_minutes
 from upgrade.findings import Report
 from upgrade.plan import (
     AddonStep,
+    BakeStep,
     ConfirmStep,
     ControlPlaneStep,
     NodegroupStep,
@@ -24,22 +26,39 @@ from upgrade.plan import (
     UpgradePlan,
 )
 from upgrade.versions import KubernetesVersion
+from upgrade.work_times import WorkTimes
 
 
 def render_plan(
-    plan: UpgradePlan, report: Report, request: PlanRequest, offers: Sequence[KubernetesVersion], *, startable: bool
+    plan: UpgradePlan,
+    report: Report,
+    request: PlanRequest,
+    offers: Sequence[KubernetesVersion],
+    *,
+    startable: bool,
+    times: WorkTimes | None = None,
 ) -> Message:
-    """The answer to ``plan``. ``offers``: versions that EKS offers above the present one; ``startable``: show Start."""
+    """The answer to ``plan``.
+
+    Args:
+        offers: versions that EKS offers above the present one.
+        startable: show Start and Schedule.
+        times: when the cluster may be worked on.
+    """
     title = f"{plan.cluster.name}: plan {plan.from_version} → {plan.to_version}"
-    blocks = [kit.header(title), *plan_blocks(plan, checklist_blocks(plan))]
+    hours = work_times_lines(times, report.taken_at) if times else ()
+    blocks = [kit.header(title), *plan_blocks(plan, checklist_blocks(plan), hours)]
     if report.blockers:
         codes = ", ".join(code(finding.code) for finding in report.blockers)
         blocks.append(kit.section(f"{Mark.BLOCKED} {count(len(report.blockers), 'finding')} in the way: {codes}"))
     return Message(esc(title), [*blocks, *kit.actions(_buttons(plan, request, offers, startable=startable))])
 
 
-def plan_blocks(plan: UpgradePlan, checklist: Sequence[Block]) -> list[Block]:
-    """Order with versions and minutes, then what people do, accept and look after, then what cannot be undone."""
+def plan_blocks(plan: UpgradePlan, checklist: Sequence[Block], times: Sequence[str] = ()) -> list[Block]:
+    """Order with versions and minutes, then what people do, accept and look after, then what cannot be undone.
+
+    ``times``: windows and freezes, a line each.
+    """
     told = [phase for phase in plan.phases if phase.kind != "verify"]
     lines = [f"{number}. {phase_line(plan, phase)}" for number, phase in enumerate(told, 1)]
     blocks = [kit.section(*lines)]
@@ -57,6 +76,8 @@ def plan_blocks(plan: UpgradePlan, checklist: Sequence[Block]) -> list[Block]:
     blocks += checklist
     if plan.notes:
         blocks.append(kit.context(*(esc(note) for note in plan.notes)))
+    if times:
+        blocks.append(kit.context("\n".join(times)))
     return [*blocks, kit.context(_summary(plan)), kit.context(*undo_lines(plan))]
 
 
@@ -70,6 +91,8 @@ def phase_line(plan: UpgradePlan, phase: Phase) -> str:
 def _what(phase: Phase) -> str:
     """A phase in one line, with the exact versions of its steps."""
     title = f"*{esc(phase.title)}*"
+    if phase.kind == "bake":
+        return f"{title}, {', '.join(rest_of(step) for step in phase.steps if isinstance(step, BakeStep))}"
     details = [detail for detail in map(_detail, phase.steps) if detail]
     return f"{title}: {', '.join(details)}" if details else title
 
@@ -92,10 +115,13 @@ def _group(step: NodegroupStep) -> str:
 
 
 def _summary(plan: UpgradePlan) -> str:
-    steps = sum(1 for _ in plan.steps())
+    steps = sum(step.kind != "bake" for _, step in plan.steps())
+    rest = rests_of(plan)
+    resting = f" of work, and rest {rest}" if rest else ""
     whose = "" if plan.requester_counts else ", not the requester's"
     return (
-        f"{count(steps, 'step')}, each verified · about {Minutes(*total_minutes(plan))} · nodes: {plan.node_policy} · "
+        f"{count(steps, 'step')}, each verified · about {Minutes(*total_minutes(plan))}{resting} · "
+        f"nodes: {plan.node_policy} · "
         f"{count(plan.approvals, 'approval')}{whose} · plan {code(plan.digest[:8])}"
     )
 
@@ -117,7 +143,9 @@ def _buttons(
     pinned = request.model_copy(update={"target": plan.to_version})
     buttons = []
     if startable:
-        buttons.append(kit.button("Start this", Action.START, encode_request(pinned), style="primary"))
+        value = encode_request(pinned)
+        buttons.append(kit.button("Start this", Action.START, value, style="primary"))
+        buttons.append(kit.button("Schedule…", Action.SCHEDULE, value))
     for version in offers:
         if version != plan.to_version:
             other = encode_request(request.model_copy(update={"target": version}))

@@ -9,12 +9,14 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from handlers.views.limits import fit
+from handlers.views.rests import holding_freeze, rest_taken
 from handlers.views.text import about, code, count, duration, esc, local_time, person
 from upgrade.estimate import total_minutes
 from upgrade.findings import Finding, without_waived
 from upgrade.plan import (
     AddonStep,
     AnnounceStep,
+    BakeStep,
     ConfirmStep,
     ControlPlaneStep,
     NodegroupStep,
@@ -31,7 +33,7 @@ _DETAIL: Final = 500
 
 #: The id of a step in a sentence: kind, name, version.
 _STEP_ID: Final = re.compile(
-    r"(?<![\w/-])(control-plane|addon|nodegroup|confirm|verify|verify-nodes)(?:/([^\s@]{1,200}))?@([\w.+-]{0,60}\w)"
+    r"(?<![\w/-])(control-plane|addon|nodegroup|confirm|verify|verify-nodes|bake|bake-before-nodes)(?:/([^\s@]{1,200}))?@([\w.+-]{0,60}\w)"
 )
 #: The engine's word for a pause: it knows people by their ids.
 _PAUSED: Final = re.compile(r"(\S{1,100}) paused it\.")
@@ -85,7 +87,7 @@ def step_title(step: Step) -> str:
         return f"Node group {esc(step.name)} to {code(step.version)}{release}"
     if isinstance(step, ConfirmStep):
         return f"{esc(step.subject)} ready for {code(step.version)}, by hand"
-    return f"Verify {code(step.version)}"
+    return f"{'Watch' if isinstance(step, BakeStep) else 'Verify'} {code(step.version)}"
 
 
 def title_of(plan: UpgradePlan | None, step_id: str | None) -> str:
@@ -104,6 +106,8 @@ def title_of(plan: UpgradePlan | None, step_id: str | None) -> str:
         "addon": f"{esc(name)} {code(version)}",
         "nodegroup": f"Node group {esc(name)} to {code(version)}",
         "confirm": f"{esc(name)} ready for {code(version)}, by hand",
+        "bake": f"Watch {code(version)}",
+        "bake-before-nodes": f"Watch {code(version)}",
     }
     return titles.get(kind, f"Verify {code(version)}")
 
@@ -267,18 +271,21 @@ def _awaiting(run: UpgradeRun) -> str:
     gate = f" of {gate_title(run, run.waiting_for)}" if run.waiting_for not in (None, "plan") else ""
     given = f" ({approvals_given(run)} of {needed} given)" if needed > 1 else ""
     until = f" until {local_time(run.expires_at)}" if run.expires_at else ""
-    return f"{Mark.WAITING} Waiting for approval{gate}{given}{until}"
+    wanted = run.started_at is None and run.wanted_at
+    start = f", to start {local_time(wanted)}" if wanted else ""
+    return f"{Mark.WAITING} Waiting for approval{gate}{given}{until}{start}"
 
 
 def _running(run: UpgradeRun) -> str:
     if "window" in run.holds:
-        opens = f", which opens {local_time(run.window_opens_at)}" if run.window_opens_at else ""
-        return f"{Mark.CLOCK} Waiting for the maintenance window{opens}"
+        return _held(run)
     if "slack" in run.holds:
         return f"{Mark.CLOCK} Waiting until Slack can be relied on"
     going = [step_id for step_id, state in run.steps.items() if state.status is StepStatus.FOLLOWING]
     if going and all(step_id.startswith("confirm/") for step_id in going):
         return f"{Mark.WAITING} Waiting for a person: {', '.join(title_of(run.plan, step_id) for step_id in going)}"
+    if going and all(step_id.startswith("bake") for step_id in going):
+        return f"{Mark.CLOCK} Resting: {fit('; '.join(esc(run.step(one).progress) for one in going), _LINE)}"
     number, total = phase_number(run)
     left = minutes_left(run)
     estimate = f" · about {left} left" if left.high else ""
@@ -302,13 +309,32 @@ def _rejected(run: UpgradeRun) -> str:
     return f"{Mark.STOPPED} Rejected"
 
 
+def _held(run: UpgradeRun) -> str:
+    """What its work times hold it with, and until when."""
+    freeze = holding_freeze(run)
+    opens = f" until {local_time(run.window_opens_at)}" if run.window_opens_at else ""
+    if freeze is not None:
+        return f"{Mark.CLOCK} Held by the freeze “{esc(freeze.name)}”{opens}"
+    return f"{Mark.CLOCK} Waiting for the maintenance window{opens.replace(' until', ', which opens')}"
+
+
 def _scheduled(run: UpgradeRun) -> str:
-    return f"{Mark.CLOCK} Starts {local_time(run.start_at)}" if run.start_at else f"{Mark.CLOCK} Scheduled"
+    if run.missed_start:
+        missed = f" {local_time(run.start_at)}" if run.start_at else ""
+        return f"{Mark.WARNING} The start{missed} was missed: it waits for somebody to say when"
+    if "window" in run.holds:
+        return _held(run)
+    freeze = holding_freeze(run)
+    frozen = f", held back by the freeze “{esc(freeze.name)}”" if freeze else ""
+    return f"{Mark.CLOCK} Starts {local_time(run.start_at)}{frozen}" if run.start_at else f"{Mark.CLOCK} Scheduled"
 
 
 def _succeeded(run: UpgradeRun) -> str:
-    took = length(run)
-    return f"{Mark.DONE} Done in {duration(took)}" if took is not None else f"{Mark.DONE} Done"
+    took, rested = length(run), rest_taken(run)
+    if took is None:
+        return f"{Mark.DONE} Done"
+    rest = f", and {duration(rested)} of rest" if rested else ""
+    return f"{Mark.DONE} Done in {duration(took - rested)}{rest}"
 
 
 def length(run: UpgradeRun) -> timedelta | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from handlers.views import kit
@@ -14,10 +14,12 @@ from handlers.views.limits import Block
 from handlers.views.plan import phase_line, plan_blocks
 from handlers.views.progress import Mark, PhaseProgress, blockers_of, progress_of, status_line, versions
 from handlers.views.report import finding_blocks
+from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
 from handlers.views.text import code, count, duration, esc, person
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Finding, Severity
 from upgrade.run import RunStatus, UpgradeRun
+from upgrade.work_times import work_times_of
 
 #: Findings that stop nothing, as the run message shows them; `check` shows all.
 _NOTED: Final = 5
@@ -33,21 +35,29 @@ _ACTED = {
     EventKind.ABORT_REQUESTED: "aborted by",
     EventKind.WAIVER_GIVEN: "waived by",
     EventKind.STEP_CONFIRMED: "confirmed by",
+    EventKind.RUN_RESCHEDULED: "rescheduled by",
+    EventKind.FREEZE_LIFTED: "freeze lifted by",
 }
 
 
 def render_run(
-    run: UpgradeRun, events: Sequence[UpgradeEvent], *, problem: str = "", approvers: Sequence[str] = ()
+    run: UpgradeRun,
+    events: Sequence[UpgradeEvent],
+    *,
+    problem: str = "",
+    approvers: Sequence[str] = (),
+    now: datetime | None = None,
 ) -> Message:
     """The message with the buttons. Decisions name who took them last, in the order they were taken.
 
     Args:
         problem: what keeps the story from being told in Slack.
         approvers: users and user groups who may approve, as configured.
+        now: for how long it is until the start, where that is shown once only.
     """
     title = f"{run.cluster.name}: Kubernetes {versions(run)}"
     line = status_line(run)
-    top = [f"*{line}*", *_who_approves(run, approvers)]
+    top = [f"*{line}{_countdown(run, now)}*", *_who_approves(run, approvers), *_who_lifts(run)]
     said = kit.section(*top, button=report_button(run))
     blocks = [kit.header(title), said, *_body(run), kit.context(_people(run, events))]
     if problem:
@@ -63,6 +73,15 @@ def _who_approves(run: UpgradeRun, approvers: Sequence[str]) -> list[str]:
     return [f"Approvers: {', '.join(map(person, approvers[:_PEOPLE]))}{more}{own}"]
 
 
+def _countdown(run: UpgradeRun, now: datetime | None) -> str:
+    return until_start(run.start_at, now) if run.status is RunStatus.SCHEDULED and run.start_at else ""
+
+
+def _who_lifts(run: UpgradeRun) -> list[str]:
+    freeze = None if run.status.finished else holding_freeze(run)
+    return [freeze_line(freeze), lifters_line(freeze)] if freeze else []
+
+
 def _body(run: UpgradeRun) -> list[Block]:
     if run.status is RunStatus.BLOCKED and run.report is not None:
         now, later = blockers_of(run)
@@ -72,7 +91,8 @@ def _body(run: UpgradeRun) -> list[Block]:
         return []
     if run.started_at is None and not run.status.finished:
         noted = [finding for finding in run.report.findings if not finding.blocks] if run.report else []
-        return [*plan_blocks(run.plan, progress_blocks(run)), *_noted(noted)]
+        times = work_times_lines(work_times_of(run), run.created_at)
+        return [*plan_blocks(run.plan, progress_blocks(run), times), *_noted(noted)]
     return [kit.section(*phase_lines(run)), *finding_blocks(_standing_at(run), run.report)]
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from handlers.parse import RunWord, Word
 from handlers.views import kit
 from handlers.views.kit import Message
 from handlers.views.progress import Mark, status_line, versions
+from handlers.views.rests import until_start
 from handlers.views.text import code, count, esc, link, local_time, person
+from handlers.words import RunWord, Word
 from upgrade.eks import ClusterId
 from upgrade.plan import PlanRequest
-from upgrade.run import UpgradeRun
+from upgrade.run import RunStatus, UpgradeRun
 
 LinkOf = Callable[[str], str | None]
 
@@ -20,19 +22,23 @@ _STEERED = {
     Word.RESUME: "It goes on, if that is for you to say: the thread tells.",
     Word.RETRY: "The failed step is tried again, if that is for you to say: the thread tells.",
     Word.RECHECK: "I look at the cluster again, if that is for you to say: the thread tells.",
+    Word.CANCEL: "It does not take place, if that is for you to say: the thread tells.",
     Word.ABORT: "It stops for good, if that is for you to say: the thread tells. What is under way finishes.",
 }
 
 
-def render_status(runs: Sequence[UpgradeRun], link_of: LinkOf) -> Message:
+def render_status(runs: Sequence[UpgradeRun], link_of: LinkOf, now: datetime | None = None) -> Message:
+    """``now``: for how long it is until a start."""
     if not runs:
         return _line("Nothing is under way.")
     title = f"{count(len(runs), 'run')} under way"
-    return Message(title, [kit.section(*(run_line(run, link_of) for run in runs))])
+    return Message(title, [kit.section(*(run_line(run, link_of, now) for run in runs))])
 
 
-def run_line(run: UpgradeRun, link_of: LinkOf) -> str:
-    return f"*{esc(run.cluster.name)}* {versions(run)} · {status_line(run)} · {_where(run.id, link_of(run.id))}"
+def run_line(run: UpgradeRun, link_of: LinkOf, now: datetime | None = None) -> str:
+    scheduled = run.status is RunStatus.SCHEDULED and run.start_at is not None
+    left = until_start(run.start_at, now) if scheduled and run.start_at else ""
+    return f"*{esc(run.cluster.name)}* {versions(run)} · {status_line(run)}{left} · {_where(run.id, link_of(run.id))}"
 
 
 def render_history(runs: Sequence[UpgradeRun], cluster: ClusterId | None, link_of: LinkOf) -> Message:
@@ -47,12 +53,24 @@ def render_history(runs: Sequence[UpgradeRun], cluster: ClusterId | None, link_o
 
 
 def render_started(run: UpgradeRun, thread: str | None) -> Message:
+    start = f" Once it is approved it starts {local_time(run.wanted_at)}." if run.wanted_at else ""
     where = link(thread, "Its thread") if thread else "Its message appears in a moment"
-    return _line(f"{Mark.LOOKING} {esc(run.cluster.name)}: checking first. {where} (run {code(run.id)}).")
+    return _line(f"{Mark.LOOKING} {esc(run.cluster.name)}: checking first.{start} {where} (run {code(run.id)}).")
 
 
 def render_steered(run: UpgradeRun, word: RunWord, thread: str | None) -> Message:
     return _line(f"{Mark.DONE} {esc(run.cluster.name)}: noted. {_STEERED[word]} {_where(run.id, thread)}")
+
+
+def render_rescheduled(run: UpgradeRun, start_at: datetime | None, thread: str | None) -> Message:
+    start = local_time(start_at) if start_at else "as soon as it may"
+    said = f"noted. It starts {start}, if that is for you to say: the thread tells."
+    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+
+
+def render_lifted(run: UpgradeRun, freeze: str, thread: str | None) -> Message:
+    said = f"noted. The freeze “{esc(freeze)}” holds it no longer, if that is for you to say: the thread tells."
+    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
 
 
 def render_looking(request: PlanRequest) -> Message:

@@ -22,7 +22,13 @@ from upgrade.run import RunStatus, UpgradeRun
 _RAW: Final = 400
 _ENDINGS: Final = frozenset({EventKind.RUN_SUCCEEDED, EventKind.RUN_FAILED, EventKind.RUN_ABORTED})
 _CALLS_FOR: Final = frozenset(
-    {EventKind.STEP_FAILED, EventKind.STEP_BLOCKED, EventKind.RUN_BLOCKED, EventKind.RUN_PAUSED}
+    {
+        EventKind.STEP_FAILED,
+        EventKind.STEP_BLOCKED,
+        EventKind.RUN_BLOCKED,
+        EventKind.RUN_PAUSED,
+        EventKind.START_MISSED,
+    }
 )
 _CAUSES: Final = frozenset({EventKind.STEP_FAILED, EventKind.PAUSE_REQUESTED})
 _CALLS_APPROVERS: Final = frozenset({EventKind.PLAN_READY, EventKind.GATE_OPENED})
@@ -86,7 +92,8 @@ def _said_already(event: UpgradeEvent, events: Sequence[UpgradeEvent]) -> bool:
     if blocked and event.kind in (EventKind.CHECKS_FINISHED, EventKind.PLAN_READY):
         return True
     looks = [one for one in events if one.kind is EventKind.CHECKS_FINISHED and one.seq < event.seq]
-    return event.kind is EventKind.CHECKS_FINISHED and bool(looks) and not event.data.get("blockers")
+    at_the_start = event.kind is EventKind.CHECKS_FINISHED and event.data.get("ahead") is None
+    return at_the_start and bool(looks) and not event.data.get("blockers")
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,9 @@ def _checked(told: _Told) -> str:
     clear = blockers in ("", "0")
     mark, found = (Mark.DONE, "nothing") if clear else (Mark.BLOCKED, esc(blockers))
     rest = [f"{esc(told.text(key))} {word}" for key, word in _NOTED.items() if told.text(key) not in ("", "0")]
-    return f"{mark} Checked: {', '.join([f'{found} in the way', *rest])}"
+    ahead = told.text("ahead")
+    what = f"Looked again, {esc(ahead)} h before the start" if ahead else "Checked"
+    return f"{mark} {what}: {', '.join([f'{found} in the way', *rest])}"
 
 
 def _ready(told: _Told) -> str:
@@ -253,6 +262,46 @@ def _slow(told: _Told) -> str:
     return f"{Mark.CLOCK} {told.step} takes longer than usual ({spent} min, usually up to {budget}). I keep watching."
 
 
+def _changed(told: _Told) -> str:
+    """What sets the new plan apart: steps that it has and the approved one had not, and the other way round."""
+    added, dropped = told.items("added"), told.items("dropped")
+    differences = {
+        "now also": [one for one in added if one not in dropped],
+        "with another pin": [one for one in added if one in dropped],
+        "no longer": [one for one in dropped if one not in added],
+    }
+    lines = [
+        f"• {word}: {', '.join(title_of(told.run.plan, one) for one in steps)}"
+        for word, steps in differences.items()
+        if steps
+    ]
+    first = (
+        f"{Mark.WARNING} The plan changed from {told.short('old')} to {told.short('new')}: "
+        "approvals of the old one do not count."
+    )
+    return "\n".join([first, *lines])
+
+
+def _moved(told: _Told) -> str:
+    before = f" from {told.when('before')}" if told.text("before") else ""
+    to = f"to {told.when('start_at')}" if told.text("start_at") else "to as soon as it may begin"
+    return f"{Mark.CLOCK} {told.who} moved the start{before} {to}"
+
+
+def _missed(told: _Told) -> str:
+    when = f" {told.when('start_at')}" if told.text("start_at") else ""
+    return (
+        f"{Mark.WARNING} The start{when} was missed: nothing begins late by itself.\n"
+        "Start it now, give it another time or cancel it with the buttons above."
+    )
+
+
+def _closed(told: _Told) -> str:
+    freeze = told.text("reason")
+    why = f"A freeze holds it ({esc(freeze)})" if freeze else "The maintenance window has closed"
+    return f"{Mark.CLOCK} {why}; no new step starts until {told.when('opens_at')}"
+
+
 def _until(told: _Told) -> str:
     return f" until {esc(told.text('until'))}" if told.text("until") else ""
 
@@ -263,10 +312,7 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
     EventKind.REQUEST_REFUSED: lambda told: f"{Mark.BLOCKED} {told.who} may not {esc(told.text('verb'))}{told.because}",
     EventKind.RUN_BLOCKED: _not_now,
     EventKind.PLAN_READY: _ready,
-    EventKind.PLAN_CHANGED: lambda told: (
-        f"{Mark.WARNING} The plan changed from {told.short('old')} to {told.short('new')}: "
-        "approvals of the old one do not count."
-    ),
+    EventKind.PLAN_CHANGED: _changed,
     EventKind.APPROVAL_GIVEN: _approved,
     EventKind.APPROVAL_REFUSED: lambda told: (
         f"{Mark.BLOCKED} The decision of {told.who} on {told.gate} does not count{told.because}"
@@ -281,6 +327,11 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
         f"{_until(told)}: the finding counts again."
     ),
     EventKind.RUN_SCHEDULED: lambda told: f"{Mark.CLOCK} Starts {told.when('start_at')}",
+    EventKind.RUN_RESCHEDULED: _moved,
+    EventKind.START_MISSED: _missed,
+    EventKind.FREEZE_LIFTED: lambda told: (
+        f"{Mark.WARNING} {told.who} lifted the freeze “{esc(told.text('freeze'))}” for this run{told.because}"
+    ),
     EventKind.RUN_STARTED: f"{Mark.RUNNING} Started",
     EventKind.GATE_OPENED: lambda told: f"{Mark.WAITING} {told.gate} waits for an approval of its own",
     EventKind.NOTICE_DELIVERED: "📣 Announced",
@@ -309,9 +360,7 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
     EventKind.ABORT_REQUESTED: _aborting,
     EventKind.RUN_EXPIRED: f"{Mark.STOPPED} Nobody approved in time: the run is over",
     EventKind.BOT_RESTARTED: _restarted,
-    EventKind.WINDOW_CLOSED: lambda told: (
-        f"{Mark.CLOCK} The maintenance window has closed; no new step starts until {told.when('opens_at')}"
-    ),
+    EventKind.WINDOW_CLOSED: _closed,
     EventKind.WINDOW_OPENED: f"{Mark.CLOCK} The maintenance window is open",
     EventKind.SLACK_UNREACHABLE: lambda told: (
         f"{Mark.WARNING} Slack was out of reach since {told.when('since')}: no new step was started"

@@ -11,7 +11,7 @@ from bot.config import Settings, load_settings
 from docs import generate
 from docs.pages import checks, commands, configuration
 from docs.pages.configuration import meanings_of, settings_of
-from handlers.parse import USAGE
+from handlers.words import USAGE
 from sandbox.command import main as sandbox_main
 from upgrade.checks import REGISTRY
 

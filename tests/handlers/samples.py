@@ -9,9 +9,11 @@ from upgrade.checklist import items_for
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import CheckResult, Finding, Report, Severity, Verdict
+from upgrade.freeze import Freeze
 from upgrade.plan import (
     AddonStep,
     AnnounceStep,
+    BakeStep,
     ConfirmStep,
     ControlPlaneStep,
     NodegroupStep,
@@ -75,6 +77,24 @@ def two_hops(*, gate: bool = False) -> UpgradePlan:
         notes=("coredns stays on v1.13.1-eksbuild.1: EKS does not list that version for 1.36 (E-13).",),
         checklist=CHECKLIST,
     )
+
+
+def with_rests(plan: UpgradePlan) -> UpgradePlan:
+    """The plan with a rest behind its first hop, and one before nodes."""
+    after = BakeStep(version=V35, lasts=timedelta(hours=24), next_window=True)
+    before = BakeStep(version=V36, before="nodes", lasts=timedelta(hours=24))
+    first = Phase(id=after.id, kind="bake", title="Watch 1.35 before the next hop", steps=(after,))
+    second = Phase(id=before.id, kind="bake", title="Watch 1.36 before nodes follow", steps=(before,))
+    *hops, nodes = plan.phases
+    return plan.model_copy(update={"phases": (*hops[:4], first, *hops[4:], second, nodes)})
+
+
+def freeze(word: str = "Year end", **values: Any) -> Freeze:
+    content = {"starts_at": NOW - timedelta(days=1), "ends_at": NOW + timedelta(days=9), "lifters": ("U0CY", "S0OPS")}
+    return Freeze(name=word, reason=word, **{**content, **values})
+
+
+WINDOWS = ("fri 22:00-04:00", "tue 22:00-04:00")
 
 
 def finding(code: str = "NET001", subject: str = "subnet-0a1", **values: Any) -> Finding:
@@ -159,11 +179,16 @@ def half_way(start: datetime) -> dict[str, StepState]:
 
 EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     EventKind.RUN_REQUESTED: {"target": "1.36", "scope": "all"},
-    EventKind.CHECKS_FINISHED: {"blockers": 1, "warnings": 2, "unknowns": 0},
+    EventKind.CHECKS_FINISHED: {"blockers": 1, "warnings": 2, "unknowns": 0, "ahead": 24},
     EventKind.REQUEST_REFUSED: {"verb": "abort", "reason": "that is for operators"},
     EventKind.RUN_BLOCKED: {"codes": ["NET001", "POD003"], "reasons": ["Only 3 addresses are free."]},
     EventKind.PLAN_READY: {"digest": "ab" * 32},
-    EventKind.PLAN_CHANGED: {"old": "ab" * 32, "new": "cd" * 32},
+    EventKind.PLAN_CHANGED: {
+        "old": "ab" * 32,
+        "new": "cd" * 32,
+        "added": [f"nodegroup/core@{V36}", "addon/adot@v0.9-eksbuild.1"],
+        "dropped": [f"nodegroup/core@{V36}", "nodegroup/gone@1.36"],
+    },
     EventKind.APPROVAL_GIVEN: {
         "gate": "plan",
         "digest": "ab" * 32,
@@ -176,6 +201,12 @@ EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     EventKind.WAIVER_GIVEN: {"code": "NET001", "subject": "subnet-0a1", "reason": "known"},
     EventKind.WAIVER_EXPIRED: {"code": "NET001", "subject": "subnet-0a1", "until": "2026-11-19"},
     EventKind.RUN_SCHEDULED: {"start_at": NOW.isoformat()},
+    EventKind.RUN_RESCHEDULED: {
+        "start_at": (NOW + timedelta(days=4)).isoformat(),
+        "before": (NOW + timedelta(days=3)).isoformat(),
+    },
+    EventKind.START_MISSED: {"start_at": NOW.isoformat()},
+    EventKind.FREEZE_LIFTED: {"freeze": "Year end", "reason": "a security fix"},
     EventKind.GATE_OPENED: {"gate": "nodes@1.36"},
     EventKind.GATE_PASSED: {"gate": "nodes@1.36"},
     EventKind.PHASE_STARTED: {"phase": "nodes@1.36", "title": "Nodes to 1.36"},
@@ -200,7 +231,7 @@ EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     EventKind.WARNING_RAISED: {"text": "shop/Deployment/web has 2 of 3 ready"},
     EventKind.PAUSE_REQUESTED: {"under_way": [{"step_id": f"control-plane@{V35}", "update_id": "5f3c-77"}]},
     EventKind.RUN_PAUSED: {"reasons": ["a person asked for it"], "codes": [], "under_way": []},
-    EventKind.WINDOW_CLOSED: {"opens_at": NOW.isoformat()},
+    EventKind.WINDOW_CLOSED: {"opens_at": NOW.isoformat(), "reason": "Year end: nobody is there"},
     EventKind.RETRY_REQUESTED: {"attempt": 2},
     EventKind.ABORT_REQUESTED: {"under_way": [{"step_id": f"control-plane@{V35}", "update_id": "5f3c-77"}]},
     EventKind.RUN_ABORTED: {

@@ -9,7 +9,6 @@ import pytest
 from handlers.errors import explain
 from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.modals import FieldWrong, command_of, fields_of
-from handlers.parse import ClusterCommand, Word
 from handlers.views.clusters import render_clusters
 from handlers.views.dialogs import (
     render_abort_dialog,
@@ -22,6 +21,7 @@ from handlers.views.dialogs import (
 from handlers.views.help import render_help
 from handlers.views.home import render_home
 from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
+from handlers.words import ClusterCommand, Word
 from sandbox.slack.blocks import validate_view
 from tests.handlers import samples
 from tests.handlers.samples import PROD, V35, V36

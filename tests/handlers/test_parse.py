@@ -1,25 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.parse import (
-    LONGEST_TEXT,
+from handlers.parse import LONGEST_TEXT, parse, parse_in_thread
+from handlers.when import At, NextWindow, Now, When
+from handlers.words import (
+    LOOK_WORDS,
     RUN_WORDS,
     ClusterCommand,
     Command,
     CommandUnclear,
     ExplainCommand,
     HistoryCommand,
+    LiftCommand,
     Look,
     OpenDialog,
+    RescheduleCommand,
     RunCommand,
     Word,
-    parse,
-    parse_in_thread,
 )
 from upgrade.plan import NodePolicy, Scope
 from upgrade.versions import KubernetesVersion
@@ -27,9 +30,17 @@ from upgrade.versions import KubernetesVersion
 NAMES = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_-]{0,30}", fullmatch=True)
 CLUSTERS = st.one_of(NAMES, NAMES.map(lambda name: f"111122223333/eu-central-1/{name}"))
 VERSIONS = st.builds(KubernetesVersion, st.just(1), st.integers(0, 999))
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "+01:00", "-09:30"])
+DAYS = st.dates(date(2000, 1, 1), date(2199, 12, 31)).map(str) | st.sampled_from(
+    ["", "today", "tomorrow", "mon", "sun"]
+)
+TIMES = st.builds(time, st.integers(0, 23), st.integers(0, 59))
+STARTS: st.SearchStrategy[When] = st.builds(At, TIMES, DAYS, st.none() | ZONES) | st.just(NextWindow())
+SAID = st.text(st.characters(exclude_categories=["Z", "C"], exclude_characters="\"“”'"), min_size=1, max_size=20)
+SENTENCES = st.lists(SAID, min_size=1, max_size=4).map(" ".join)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.just(OpenDialog()),
-    st.builds(Look, st.sampled_from([Word.HELP, Word.CLUSTERS, Word.STATUS])),
+    st.builds(Look, st.sampled_from(LOOK_WORDS)),
     st.builds(
         ClusterCommand,
         st.sampled_from([Word.CHECK, Word.PLAN, Word.START]),
@@ -38,10 +49,41 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         st.sampled_from(Scope),
         st.none() | st.sampled_from(NodePolicy),
     ),
+    st.builds(
+        ClusterCommand,
+        st.just(Word.SCHEDULE),
+        CLUSTERS,
+        st.none() | VERSIONS,
+        st.sampled_from(Scope),
+        st.none() | st.sampled_from(NodePolicy),
+        st.none() | STARTS,
+    ),
     st.builds(RunCommand, st.sampled_from(RUN_WORDS), CLUSTERS),
+    st.builds(RescheduleCommand, CLUSTERS, st.none() | STARTS | st.just(Now())),
+    st.builds(LiftCommand, CLUSTERS, SENTENCES, SENTENCES),
     st.builds(HistoryCommand, st.none() | CLUSTERS),
 )
-WORDS = st.sampled_from([*Word, "to", "only", "nodes", "1.36", "prod-eu", "approve", "<@U0BOT>", "\u202e", "\u2018"])
+WORDS = st.sampled_from(
+    [
+        *Word,
+        "to",
+        "only",
+        "nodes",
+        "at",
+        "in",
+        "next",
+        "22:00",
+        "fri",
+        "+01:00",
+        '"',
+        "1.36",
+        "prod-eu",
+        "approve",
+        "<@U0BOT>",
+        "\u202e",
+        "\u2018",
+    ]
+)
 
 
 @given(COMMANDS)
@@ -78,6 +120,28 @@ def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
         ),
         ("check to to 1.35", ClusterCommand(Word.CHECK, "to", KubernetesVersion(1, 35))),
         ("pause 111122223333/eu-central-1/prod-eu", RunCommand(Word.PAUSE, "111122223333/eu-central-1/prod-eu")),
+        ("schedule prod-eu", ClusterCommand(Word.SCHEDULE, "prod-eu")),
+        (
+            "schedule prod-eu at 2026-11-24 22:00 europe/berlin to 1.36",
+            ClusterCommand(
+                Word.SCHEDULE,
+                "prod-eu",
+                KubernetesVersion(1, 36),
+                when=At(time(22), "2026-11-24", "Europe/Berlin"),
+            ),
+        ),
+        ("schedule at at 9:00Z", ClusterCommand(Word.SCHEDULE, "at", when=At(time(9), "", "UTC"))),
+        ("schedule a in the next window", ClusterCommand(Word.SCHEDULE, "a", when=NextWindow())),
+        ("reschedule r-1", RescheduleCommand("r-1")),
+        ("reschedule r-1 now", RescheduleCommand("r-1", Now())),
+        ("reschedule r-1 in next window", RescheduleCommand("r-1", NextWindow())),
+        ("reschedule r-1 at Friday 22:00+0100", RescheduleCommand("r-1", At(time(22), "fri", "+01:00"))),
+        ("reschedule r-1 at tomorrow 22:00", RescheduleCommand("r-1", At(time(22), "tomorrow"))),
+        ("cancel prod-eu", RunCommand(Word.CANCEL, "prod-eu")),
+        ("calendar", Look(Word.CALENDAR)),
+        ("lift prod-eu sale it is agreed", LiftCommand("prod-eu", "sale", "it is agreed")),
+        ("lift prod-eu “year end”  agreed  with ops", LiftCommand("prod-eu", "year end", "agreed with ops")),
+        ("lift prod-eu 'year end' agreed", LiftCommand("prod-eu", "year end", "agreed")),
         ("history", HistoryCommand()),
         ("explain pdb001", ExplainCommand("PDB001")),
     ],
@@ -108,6 +172,35 @@ def test_commands(text: str, command: Command) -> None:
         ("pause", "Which run shall I pause?", "pause RUN|CLUSTER"),
         ("pause a b", "“b” is too much.", "pause RUN|CLUSTER"),
         ("status now", "“now” is too much.", "status"),
+        ("schedule", "Which cluster shall I schedule?", "schedule CLUSTER [to VERSION]"),
+        ("schedule at tomorrow 22:00", "Which cluster shall I schedule?", "at TIME | in the next window"),
+        ("schedule prod-eu 22:00", "I do not know “22:00” here.", "Did you mean at 22:00?"),
+        ("schedule prod-eu friday 22:00", "I do not know “friday” here.", "Did you mean at friday?"),
+        ("schedule prod-eu at", "Something is missing behind at.", "schedule CLUSTER"),
+        ("schedule prod-eu at 10pm", "“10pm” is not a time.", "2026-11-24 22:00"),
+        ("schedule prod-eu at fri", "“fri” is not a time.", "fri 22:00"),
+        ("schedule prod-eu at fri evening", "“fri evening” is not a time.", "fri 22:00"),
+        ("schedule prod-eu at 25:00", "No clock shows “25:00”.", "22:00"),
+        ("schedule prod-eu at 2026-02-30 22:00", "“2026-02-30” is in no calendar.", "2026-11-24"),
+        ("schedule prod-eu at 0001-01-01 22:00", "“0001-01-01” is in no calendar.", "2026-11-24"),
+        ("schedule prod-eu at 22:00 Europe/Berln", "“Europe/Berln” is not a time zone.", "Did you mean Europe/Berlin?"),
+        ("schedule prod-eu at 22:00 +19:00", "“+19:00” is not a time zone.", "+01:00"),
+        ("schedule prod-eu at 22:00 ../../etc/passwd", "is not a time zone.", "+01:00"),
+        ("schedule prod-eu at 22:00 at 23:00", "the start is there twice.", "schedule CLUSTER"),
+        ("schedule prod-eu at 22:00 in the next window", "the start is there twice.", "schedule CLUSTER"),
+        ("schedule prod-eu in windw", "I do not know “in windw”.", "Did you mean in the next window?"),
+        ("start prod-eu at 22:00", "I do not know “at” here.", "start CLUSTER"),
+        ("reschedule", "Which run shall I reschedule?", "reschedule RUN|CLUSTER"),
+        ("reschedule r-1 at 22:00 UTC please", "“please” is too much.", "reschedule RUN|CLUSTER"),
+        ("reschedule r-1 now now", "“now” is too much.", "reschedule RUN|CLUSTER"),
+        ("reschedule r-1 22:00", "I do not know “22:00” here.", "Did you mean at 22:00?"),
+        ("cancel", "Which run shall I cancel?", "cancel RUN|CLUSTER"),
+        ("cancle prod-eu", "I do not know “cancle”.", "Did you mean cancel?"),
+        ("calender", "I do not know “calender”.", "Did you mean calendar?"),
+        ("calendar prod-eu", "“prod-eu” is too much.", "calendar"),
+        ("lift prod-eu", "Which freeze shall I lift?", 'such as lift prod-eu "year end" agreed'),
+        ("lift prod-eu sale", "Why shall “sale” be lifted?", "lift RUN|CLUSTER FREEZE REASON"),
+        ('lift prod-eu "year end"', "Why shall “year end” be lifted?", "lift RUN|CLUSTER FREEZE REASON"),
         ("explain", "Which check shall I explain?", "explain CODE, such as explain PDB001"),
         ("explain <!channel>", "“<!channel>” is not the code of a check.", "PDB001"),
         ("explain PDB001 PDB002", "“PDB002” is too much.", "explain CODE"),

@@ -30,8 +30,9 @@ from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Report, Severity
 from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
-from upgrade.run import Approval, Intent, RunStatus, StepState, StepStatus, UpgradeRun
+from upgrade.run import Approval, Intent, Lift, RunStatus, StepState, StepStatus, UpgradeRun
 from upgrade.versions import KubernetesVersion
+from upgrade.work_times import work_times_of
 
 HOSTILE = "<!channel> <@U0EVIL> <http://evil.example|AWS console> & `code` *bold* \u202e\x00\n> quote"
 HUGE = "<&>" * 4000
@@ -86,6 +87,15 @@ def facts_of(run: UpgradeRun, **told: Any) -> NoticeFacts:
     return notice_facts(notice, run, **{"now": NOW, **told})
 
 
+FROZEN = UpgradePolicy(windows=samples.WINDOWS, freezes=(samples.freeze(),))
+RESTING = {
+    **{step_id: state for step_id, state in samples.half_way(NOW).items() if not step_id.startswith("addon/coredns")},
+    f"addon/coredns@{samples.ADDONS['coredns']}": samples.done(2, NOW),
+    f"verify@{V35}": samples.done(1, NOW),
+    f"bake@{V35}": StepState(
+        status=StepStatus.FOLLOWING, started_at=NOW, progress="Watching 1.35 until 2026-11-21 09:00 UTC."
+    ),
+}
 RUNS: dict[str, UpgradeRun] = {
     **{status.value: samples.run(status) for status in RunStatus},
     "pausing": samples.run(intent=Intent.PAUSE),
@@ -97,6 +107,20 @@ RUNS: dict[str, UpgradeRun] = {
     "stopped-phase": samples.run(
         RunStatus.PAUSED, blocked_phase="nodes@1.36", report=samples.report(samples.BLOCKER), pause_reasons=("no room",)
     ),
+    "wanted": samples.run(RunStatus.AWAITING_APPROVAL, wanted_at=NOW + timedelta(days=3)),
+    "missed": samples.run(RunStatus.SCHEDULED, missed_start=True, start_at=NOW - timedelta(hours=1)),
+    "frozen-start": samples.run(RunStatus.SCHEDULED, policy=FROZEN, start_at=NOW + timedelta(days=2)),
+    "lifted": samples.run(
+        RunStatus.SCHEDULED,
+        policy=FROZEN,
+        start_at=NOW + timedelta(days=2),
+        lifts=(Lift(freeze="Year end", by="U0CY", reason="urgent", at=NOW),),
+    ),
+    "frozen": samples.run(policy=FROZEN, holds=("window",), window_opens_at=NOW + timedelta(days=10)),
+    "window": samples.run(
+        policy=UpgradePolicy(windows=samples.WINDOWS), holds=("window",), window_opens_at=NOW + timedelta(days=1)
+    ),
+    "resting": samples.run(plan=samples.with_rests(samples.two_hops()), steps=RESTING),
     "confirm": samples.run(steps={f"confirm/self-managed/gpu@{V36}": StepState(status=StepStatus.FOLLOWING)}),
 }
 
@@ -109,7 +133,9 @@ def every_view(run: UpgradeRun, event: UpgradeEvent, report: Report, request: Pl
         *(render_reply(NoticeReply(key="", kind=kind, due_at=NOW, at=NOW), facts) for kind in ReplyKind),
         render_final(run, RECORD, event.data),
         render_report(report, request),
-        render_plan(plan, report, request, [V35, V36, KubernetesVersion(1, 37)], startable=True),
+        render_plan(
+            plan, report, request, [V35, V36, KubernetesVersion(1, 37)], startable=True, times=work_times_of(run)
+        ),
         *(entry for entry in [render_entry(event, run, RECORD)] if entry),
     ]
 
@@ -163,6 +189,7 @@ def test_hostile_and_huge_words_stay_words(word: str) -> None:
             steps={step.id: state for _, step in plan.steps()},
             waivers=(Waiver(code=word, subject=word, by=word, reason=word),) * 20,
             approvals=(Approval(gate=word, digest="", by=word, at=NOW),) * 20,
+            policy=UpgradePolicy(windows=samples.WINDOWS, freezes=(samples.freeze(word, lifters=(word,) * 30),) * 20),
         )
         event = samples.event(EventKind.RUN_ABORTED, actor=word, control_plane=word, not_done=[word] * 9)
         for message in every_view(run, event, report, run.request):
@@ -204,7 +231,14 @@ def test_the_plan_fits_one_phone_screen() -> None:
         ("stopped-phase", "recheck waive abort"),
         ("awaiting-approval", "approve reject abort"),
         ("gate", "approve reject abort"),
-        ("scheduled", "pause abort"),
+        ("scheduled", "pause reschedule cancel"),
+        ("wanted", "approve reject reschedule cancel"),
+        ("missed", "reschedule reschedule cancel"),
+        ("frozen-start", "pause lift reschedule cancel"),
+        ("lifted", "pause reschedule cancel"),
+        ("frozen", "pause lift abort"),
+        ("window", "pause abort"),
+        ("resting", "pause abort"),
         ("running", "pause abort"),
         ("confirm", "confirm pause abort"),
         ("pausing", "resume abort"),

@@ -1,0 +1,194 @@
+"""What a person can say behind `/eks-upgrade`: the words, and a frozen command for each way to use them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Literal
+
+from upgrade.errors import UpgradeError
+from upgrade.plan import NodePolicy, Scope
+from upgrade.versions import KubernetesVersion
+
+if TYPE_CHECKING:
+    from handlers.when import When
+
+
+class CommandUnclear(UpgradeError):
+    """The text is no command. The message names the word; the hint says what is allowed."""
+
+
+class Word(StrEnum):
+    """The first word of a command; the service method and the action id are the same word."""
+
+    HELP = "help"
+    CLUSTERS = "clusters"
+    CHECK = "check"
+    PLAN = "plan"
+    START = "start"
+    SCHEDULE = "schedule"
+    RESCHEDULE = "reschedule"
+    CANCEL = "cancel"
+    CALENDAR = "calendar"
+    STATUS = "status"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    RECHECK = "recheck"
+    ABORT = "abort"
+    LIFT = "lift"
+    HISTORY = "history"
+    EXPLAIN = "explain"
+
+
+LookWord = Literal[Word.HELP, Word.CLUSTERS, Word.CALENDAR, Word.STATUS]
+PlanWord = Literal[Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE]
+RunWord = Literal[Word.CANCEL, Word.PAUSE, Word.RESUME, Word.RETRY, Word.RECHECK, Word.ABORT]
+
+LOOK_WORDS: Final[tuple[LookWord, ...]] = (Word.HELP, Word.CLUSTERS, Word.CALENDAR, Word.STATUS)
+PLAN_WORDS: Final[tuple[PlanWord, ...]] = (Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE)
+RUN_WORDS: Final[tuple[RunWord, ...]] = (
+    Word.CANCEL,
+    Word.PAUSE,
+    Word.RESUME,
+    Word.RETRY,
+    Word.RECHECK,
+    Word.ABORT,
+)
+
+_REQUEST: Final = "CLUSTER [to VERSION] [only SCOPE] [nodes POLICY]"
+_START: Final = "at TIME | in the next window"
+USAGE: Final[Mapping[Word, str]] = {
+    Word.HELP: "help",
+    Word.CLUSTERS: "clusters",
+    Word.CHECK: f"check {_REQUEST}",
+    Word.PLAN: f"plan {_REQUEST}",
+    Word.START: f"start {_REQUEST}",
+    Word.SCHEDULE: f"schedule {_REQUEST} [{_START}]",
+    Word.RESCHEDULE: f"reschedule RUN|CLUSTER [{_START} | now]",
+    Word.CANCEL: "cancel RUN|CLUSTER",
+    Word.CALENDAR: "calendar",
+    Word.STATUS: "status",
+    Word.PAUSE: "pause RUN|CLUSTER",
+    Word.RESUME: "resume RUN|CLUSTER",
+    Word.RETRY: "retry RUN|CLUSTER",
+    Word.RECHECK: "recheck RUN|CLUSTER",
+    Word.ABORT: "abort RUN|CLUSTER",
+    Word.LIFT: "lift RUN|CLUSTER FREEZE REASON",
+    Word.HISTORY: "history [CLUSTER]",
+    Word.EXPLAIN: "explain CODE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDialog:
+    """No word at all: the same by filling in a form."""
+
+    def __str__(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    word: LookWord
+
+    def __str__(self) -> str:
+        return self.word.value
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterCommand:
+    """``check``, ``plan``, ``start`` or ``schedule`` CLUSTER [to V] [only SCOPE] [nodes POLICY].
+
+    ``when``: for ``schedule``; None asks with a form.
+    """
+
+    word: PlanWord
+    cluster: str
+    target: KubernetesVersion | None = None
+    scope: Scope = Scope.ALL
+    node_policy: NodePolicy | None = None
+    when: When | None = None
+
+    def __str__(self) -> str:
+        words = [self.word.value, self.cluster]
+        if self.target is not None:
+            words += ["to", str(self.target)]
+        if self.scope is not Scope.ALL:
+            words += ["only", self.scope.value]
+        if self.node_policy is not None:
+            words += ["nodes", self.node_policy.value]
+        if self.when is not None:
+            words.append(str(self.when))
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """A word that steers a run, which is named by its id or by its cluster."""
+
+    word: RunWord
+    subject: str
+
+    def __str__(self) -> str:
+        return f"{self.word.value} {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class RescheduleCommand:
+    """Another start for a run. ``when`` None asks with a form."""
+
+    subject: str
+    when: When | None = None
+
+    def __str__(self) -> str:
+        return f"reschedule {self.subject} {self.when or ''}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class LiftCommand:
+    """Let a run go on in a freeze."""
+
+    subject: str
+    freeze: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f'lift {self.subject} "{self.freeze}" {self.reason}'
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryCommand:
+    cluster: str | None = None
+
+    def __str__(self) -> str:
+        return f"history {self.cluster}" if self.cluster else "history"
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainCommand:
+    """What the check with this code is about."""
+
+    code: str
+
+    def __str__(self) -> str:
+        return f"explain {self.code}"
+
+
+Command = (
+    OpenDialog | Look | ClusterCommand | RunCommand | RescheduleCommand | LiftCommand | HistoryCommand | ExplainCommand
+)
+
+
+def shown(word: str) -> str:
+    """A word as it can be repeated to a person: quoted, short, and with whatever is invisible spelled out."""
+    short = word if len(word) <= 40 else word[:39] + "…"
+    return f"“{short}”" if short.isprintable() else f"“{ascii(short)[1:-1]}”"
+
+
+def nearest(typed: str, words: Sequence[str], *, cutoff: float = 0.6) -> str:
+    """`` Did you mean start?``, or nothing when no word is near."""
+    close = difflib.get_close_matches(typed.lower()[:40], words, n=1, cutoff=cutoff)
+    return f" Did you mean {close[0]}?" if close else ""
