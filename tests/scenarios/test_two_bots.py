@@ -51,11 +51,14 @@ def test_start_and_wait_looks_on_while_a_server_does_the_work(play: Play) -> Non
     looking = subprocess.Popen(
         command, env=play.stage.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    play.until(lambda: play.store.find(limit=1), "the run")
-    (run,) = play.store.find(limit=2)
-    play.approved(run.id, "ben")
-    assert play.ends(run.id).status is RunStatus.SUCCEEDED
-    told, _ = looking.communicate(timeout=LONGEST)
+    try:
+        play.until(lambda: play.store.find(limit=1), "the run")
+        (run,) = play.store.find(limit=2)
+        play.approved(run.id, "ben")
+        assert play.ends(run.id).status is RunStatus.SUCCEEDED
+        told, _ = looking.communicate(timeout=LONGEST)
+    finally:
+        looking.kill()
     assert looking.returncode == 0, told
     assert "Done in" in told
     assert "approved the plan" in told
