@@ -17,12 +17,21 @@ ROLE_OF_GROUP = {"operators": "operator", "approvers": "approver", "admins": "ad
 
 
 def bot_config(
-    scenario: Scenario, *, home: Path, usergroups: Iterable[UserGroup], announcements: str, operations: str
+    scenario: Scenario,
+    *,
+    home: Path,
+    usergroups: Iterable[UserGroup],
+    announcements: str,
+    operations: str,
+    rate: float,
 ) -> dict[str, Any]:
     """What stands in the file, for the scenario's clusters, environments and people.
 
     ``scenario.bot`` is merged into it last. Announcements are made without waiting, versions are not watched and nobody
     is reminded unless the scenario says so, because nobody wants to watch a clock for a day.
+
+    Args:
+        rate: domain seconds for one real second.
     """
     config: dict[str, Any] = {
         "announcement_channel": f"#{announcements}",

@@ -171,6 +171,7 @@ class Stage:
             usergroups=self.slack.workspace.usergroups.values() if self.slack else (),
             announcements=NOTICES,
             operations=OPERATIONS,
+            rate=self.clock.rate,
         )
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
 

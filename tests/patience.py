@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 #: Real seconds in which a condition has to come true, a process to end, an answer to arrive.
-LONGEST: Final = 150.0
+LONGEST: Final = 300.0
 #: What the simulated Slack gives the bot for an ack instead of three seconds, wherever a test is not about them.
 SLACK_SECONDS: Final = 60.0
 T = TypeVar("T")
