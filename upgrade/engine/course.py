@@ -9,7 +9,7 @@ from typing import Final, Literal
 from upgrade.announcements import notice_due_at
 from upgrade.engine.mix import recall_mix
 from upgrade.facts import Value
-from upgrade.plan import ControlPlaneStep, Phase, Step, UpgradePlan
+from upgrade.plan import TRACELESS, ControlPlaneStep, Phase, Step, UpgradePlan
 from upgrade.run import AbortPreview, Intent, RunStatus, StepState, StepStatus, UnderWay, UpgradeRun
 from upgrade.versions import KubernetesVersion
 
@@ -157,7 +157,7 @@ def must_check(run: UpgradeRun, phase: Phase) -> bool:
 
 def first_change(run: UpgradeRun) -> Phase | None:
     """The first phase that changes anything."""
-    return next((p for p in effective_phases(run) if p.steps and p.kind not in ("announce", "verify")), None)
+    return next((p for p in effective_phases(run) if p.steps and p.kind not in TRACELESS), None)
 
 
 def next_work(run: UpgradeRun, now: datetime) -> Work | None:
@@ -274,7 +274,7 @@ def seen_version(run: UpgradeRun) -> tuple[datetime, KubernetesVersion] | None:
 
 def abort_preview(run: UpgradeRun) -> AbortPreview:
     """What an abort would leave behind."""
-    steps = [step for phase in effective_phases(run) for step in phase.steps if step.kind not in ("announce", "verify")]
+    steps = [step for phase in effective_phases(run) for step in phase.steps if step.kind not in TRACELESS]
     going = under_way(run)
     ids_going = {one.step_id for one in going}
     groups = [step for step in steps if step.kind == "nodegroup" and run.step(step.id).status not in SETTLED]

@@ -9,6 +9,7 @@ import pytest
 
 from tests.upgrade.fakes import ManualClock, small_cluster
 from tests.upgrade.story import POLICY, Story
+from upgrade.engine.course import abort_preview
 from upgrade.events import EventKind
 from upgrade.plan import UpgradePolicy
 from upgrade.run import RunStatus, StepStatus, UpgradeRun
@@ -86,3 +87,14 @@ def test_the_next_hop_waits_for_a_window_after_the_one_in_which_the_last_was_ver
     tale.to_running("1.36")
     tale.until(RunStatus.SUCCEEDED, within=timedelta(days=21))
     assert began_at(tale, "control-plane@1.36") == second_hop
+
+
+def test_an_abort_in_a_bake_leaves_out_what_changes_nothing(tmp_path: Path) -> None:
+    tale = story(tmp_path, bake_before_nodes=DAY)
+    tale.to_running("1.35")
+    run = tale.go_on(lambda run: run.step("bake-before-nodes@1.35").status is StepStatus.FOLLOWING)
+    preview = abort_preview(run)
+    assert preview.under_way == ()
+    assert all(step_id.startswith("nodegroup/") for step_id in preview.not_done)
+    tale.ask("abort")
+    assert tale.once().status is RunStatus.ABORTED
