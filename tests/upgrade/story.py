@@ -64,10 +64,12 @@ class Story:
     # -- people -----------------------------------------------------------------------------------------------------
 
     def start(self, target: str | None = None, **wish: Any) -> UpgradeRun:
-        version = KubernetesVersion.parse(target) if target else None
-        request = PlanRequest(cluster=self.configured.id, target=version, **wish)
-        self.run_id = self.service.start(request, actor="U-ASKS", channel="C-OPS").id
+        self.run_id = self.service.start(self.request(target, **wish), actor="U-ASKS", channel="C-OPS").id
         return self.run
+
+    def request(self, target: str | None = None, **wish: Any) -> PlanRequest:
+        version = KubernetesVersion.parse(target) if target else None
+        return PlanRequest(cluster=self.configured.id, target=version, **wish)
 
     def ask(self, verb: str, actor: str = "U-OPERATES", **more: Any) -> None:
         self.origins += 1
