@@ -60,7 +60,7 @@ def _configured(settings: Settings, cluster: ClusterSettings) -> ConfiguredClust
         environment=cluster.environment,
         time_zone=cluster.time_zone,
         owner=cluster.owner,
-        policy=settings.policy(cluster.environment),
+        policy=settings.policy(cluster.environment).model_copy(update={"idle_only": cluster.idle_only}),
         check_only=bool(reason),
         check_only_reason=reason,
     )
@@ -82,7 +82,13 @@ def approvers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def audience_of(settings: Settings, cluster: ClusterSettings) -> Audience:
-    return Audience(environment=cluster.environment, owner=cluster.owner)
+    environment = settings.environments.get(cluster.environment or "")
+    return Audience(
+        environment=cluster.environment,
+        owner=cluster.owner,
+        channels=cluster.channels,
+        mention_here=environment is not None and environment.mention_here,
+    )
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -92,6 +98,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         poll_nodegroup=settings.polls.nodegroup,
         slack_outage="hold" if settings.slack_outage == "hold" else "go-on",
         workers=settings.workers,
+        start_grace=settings.start_grace,
         looks=Looks(**settings.readiness.model_dump()),
     )
 

@@ -12,7 +12,8 @@ from upgrade.facts import Value
 from upgrade.plan import PhaseKind, Waiver
 from upgrade.versions import KubernetesVersion
 
-Stops = Literal["all", "control-plane", "add-ons", "nodes"]
+#: ``start``: only that a run begins; what holds it until then is looked at when it wants to.
+Stops = Literal["all", "start", "control-plane", "add-ons", "nodes"]
 
 
 class Severity(StrEnum):
@@ -129,14 +130,14 @@ def without_waived(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> tu
 
 def findings_stopping(
     report: Report,
-    phase_kind: PhaseKind,
+    what: PhaseKind | Literal["start"],
     *,
     waivers: Iterable[Waiver] = (),
     hop: KubernetesVersion | None = None,
 ) -> tuple[Finding, ...]:
-    """The blocking findings that keep a phase of that kind from starting.
+    """The blocking findings that keep a phase of that kind from starting, or a run from beginning now (``start``).
 
-    Asked for ``announce`` it tells what keeps the whole run from starting.
+    Asked for ``announce`` it tells what keeps the whole run from starting, whenever that is.
 
     Args:
         waivers: findings that somebody accepts, by code and subject; they count only where the check allows it.
@@ -145,6 +146,6 @@ def findings_stopping(
     return tuple(
         finding
         for finding in without_waived(report.blockers, waivers)
-        if ("all" in finding.stops or phase_kind in finding.stops)
+        if ("all" in finding.stops or what in finding.stops)
         and (hop is None or finding.hop is None or finding.hop <= hop)
     )

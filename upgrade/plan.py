@@ -14,6 +14,7 @@ from pydantic import Field
 from upgrade.eks import ClusterId, LaunchTemplate
 from upgrade.facts import Value
 from upgrade.freeze import Freeze
+from upgrade.idle import IdleOnly
 from upgrade.versions import AddonVersion, KubernetesVersion
 
 
@@ -76,9 +77,11 @@ class UpgradePolicy(EnvironmentPolicy):
 
     Args:
         freezes: times in which nothing starts, whatever the windows say.
+        idle_only: where people work, for a cluster that is upgraded only while nobody does (A-27).
     """
 
     freezes: tuple[Freeze, ...] = ()
+    idle_only: IdleOnly | None = None
 
 
 class _Step(Value):
@@ -275,7 +278,7 @@ class UpgradePlan(Value):
     The digest leaves out what explains and does not act: ``minutes`` maps a step id to (low, high) estimates;
     ``addon_versions`` maps the id of each add-on phase, also of one with nothing to do, to the version that every
     add-on has after it; ``notes`` are sentences for the reader, such as an add-on that is kept though it is not listed;
-    ``checklist`` is what people look after.
+    ``checklist`` is what people look after. ``idle_only``: it begins only while nobody works there.
     """
 
     cluster: ClusterId
@@ -291,6 +294,7 @@ class UpgradePlan(Value):
     addon_versions: Mapping[str, Mapping[str, AddonVersion]] = {}
     notes: tuple[str, ...] = ()
     checklist: tuple[ChecklistItem, ...] = ()
+    idle_only: IdleOnly | None = None
 
     @property
     def digest(self) -> str:
@@ -311,6 +315,7 @@ class UpgradePlan(Value):
                 for phase in self.phases
             ],
             "waivers": sorted(waiver.pins for waiver in self.waivers),
+            **({"idle only": self.idle_only.model_dump(mode="json")} if self.idle_only else {}),
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()

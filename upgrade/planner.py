@@ -118,6 +118,7 @@ def plan_upgrade(
         addon_versions=draft.addon_versions,
         notes=tuple(dict.fromkeys(draft.notes)),
         checklist=items_for(route, snapshot),
+        idle_only=policy.idle_only,
     )
 
 

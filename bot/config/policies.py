@@ -32,7 +32,9 @@ class EnvironmentSettings(EnvironmentPolicy):
     one_hop_a_window: bool = True
     """The next hop waits for the next window; without windows it does not."""
     remind: tuple[Duration, ...] = (timedelta(days=7), timedelta(hours=24), timedelta(hours=1))
-    """How long before the start everybody is reminded of the announcement."""
+    """How long before the start everybody is reminded of the announcement; the longest is when it is made."""
+    mention_here: bool = False
+    """Whether a notice calls the people who are in the announcement channel (`@here`)."""
 
     @field_validator("windows")
     @classmethod

@@ -13,6 +13,7 @@ from bot.config.values import Duration, GroupId, Section, UserId, ZoneName, is_l
 from upgrade.eks import ClusterId
 from upgrade.gateways.identity import Identity, OwnIdentity
 from upgrade.gateways.reach import Direct, Reach
+from upgrade.idle import IdleOnly
 
 SLACK_API: Final = "https://slack.com/api/"
 #: What Slack takes as the name of a slash command.
@@ -89,6 +90,11 @@ class ClusterSettings(Section):
     """Of the maintenance windows, such as Europe/Berlin."""
     owner: str | None = Field(default=None, max_length=100)
     """Named in the notice. The id of a Slack user or user group is also called when a run stands still."""
+    channels: tuple[Annotated[str, Field(min_length=1, max_length=81)], ...] = ()
+    """Where its owners read their own copy of each notice: `#name` or ids."""
+    idle_only: IdleOnly | None = None
+    """For a cluster that is upgraded only while nobody works in it: `{namespaces: […], selector: …}` of their pods. A
+    run does not begin while one of them is ready; it names who is still on."""
     read_role: WhoWeAre = OwnIdentity()
     """Who checks and plans: `own`, a role's ARN, `{arn: …, external_id: …}` or `{profile: …}`."""
     change_role: WhoWeAre | None = None

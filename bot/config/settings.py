@@ -124,7 +124,8 @@ class Settings(BaseSettings):
         """The policy of an environment, with its freezes; production's defaults for one that is not set."""
         found = self.environments.get(environment) if environment else None
         freezes = tuple(one.freeze for one in self.freezes if one.holds(environment))
-        return UpgradePolicy(**(found or EnvironmentSettings()).model_dump(), freezes=freezes)
+        demands = (found or EnvironmentSettings()).model_dump(exclude={"mention_here"})
+        return UpgradePolicy(**demands, freezes=freezes)
 
     def make_clock(self) -> SystemClock:
         return parse_clock(self.clock)

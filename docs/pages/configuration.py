@@ -58,6 +58,7 @@ clusters:
     environment: prod
     time_zone: Europe/Berlin
     owner: shop platform
+    channels: ["#shop"]            # its owners read a copy of each notice there
     read_role: {arn: "arn:aws:iam::111122223333:role/eks-upgrade-bot-read", external_id: acme-eks-upgrades}
     change_role: {arn: "arn:aws:iam::111122223333:role/eks-upgrade-bot-change", external_id: acme-eks-upgrades}
   - name: lab

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot.config import ConfigurationWrong, Settings, is_loopback, load_settings, missing_for_serve
+from bot.notices import Audience
+from bot.wiring import audience_of, configured_clusters
 from upgrade.gateways.identity import OwnIdentity, ProfileIdentity, RoleIdentity
+from upgrade.idle import IdleOnly
 from upgrade.plan import NodePolicy, UpgradePolicy
 
 GOOD = """
@@ -92,6 +95,38 @@ environments:
     assert settings.policy("dev") == UpgradePolicy(
         notice=timedelta(0), bake_after_hop=timedelta(minutes=90), approval_valid=timedelta(days=2)
     )
+
+
+def test_who_hears_of_a_cluster_and_when_it_counts_as_idle(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        """
+environments: {prod: {mention_here: true}, dev: {}}
+clusters:
+  - {name: hub, region: eu-west-1, account: "111122223333", environment: prod, owner: hub, channels: ["#hub"],
+     idle_only: {namespaces: [hub], selector: component=singleuser-server}}
+  - {name: dev, region: eu-west-1, account: "111122223333", environment: dev}
+""",
+    )
+    hub, dev = settings.clusters
+    assert audience_of(settings, hub) == Audience("prod", "hub", ("#hub",), mention_here=True)
+    assert audience_of(settings, dev) == Audience("dev")
+    policies = [one.policy.idle_only for one in configured_clusters(settings)]
+    assert policies == [IdleOnly(namespaces=("hub",), selector="component=singleuser-server"), None]
+
+
+@pytest.mark.parametrize(
+    ("idle_only", "line"),
+    [
+        ("{}", "clusters[0].idle_only: name namespaces, a selector such as component=singleuser-server, or both"),
+        ("{selector: two words}", "clusters[0].idle_only: “two words” is not a label selector; write it like app=hub"),
+    ],
+)
+def test_an_idleness_that_says_nothing_is_refused(tmp_path: Path, idle_only: str, line: str) -> None:
+    cluster = f'{{name: hub, region: eu-west-1, account: "111122223333", idle_only: {idle_only}}}'
+    with pytest.raises(ConfigurationWrong) as wrong:
+        read(tmp_path, f"clusters: [{cluster}]")
+    assert wrong.value.lines[0].startswith(line)
 
 
 # -- freezes --------------------------------------------------------------------------------------------------------

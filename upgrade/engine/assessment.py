@@ -88,12 +88,17 @@ def wished_version(snapshot: ClusterSnapshot, request: PlanRequest) -> Kubernete
     return request.target or (current if stays else current.next)
 
 
-def stopping_start(report: Report, plan: UpgradePlan | None, waivers: Sequence[Waiver]) -> tuple[Finding, ...]:
+def stopping_start(
+    report: Report, plan: UpgradePlan | None, waivers: Sequence[Waiver], *, begins: bool
+) -> tuple[Finding, ...]:
     """What keeps the run from starting: what stops everything, or the first thing that the plan changes.
 
     A finding that stops only a later phase is looked at again right before that phase.
+
+    Args:
+        begins: it would begin now; else what only has to be so at the start, such as that nobody works, stops nothing.
     """
-    found = findings_stopping(report, "announce", waivers=waivers)
+    found = findings_stopping(report, "start" if begins else "announce", waivers=waivers)
     phases = plan.phases if plan else ()
     first = next((p for p in phases if p.steps and p.kind not in ("announce", "verify")), None)
     if plan is None or first is None:

@@ -246,6 +246,7 @@ class RunWorker:
             )
         past = past_durations(self._store.find(cluster=run.cluster, statuses=(RunStatus.SUCCEEDED,), limit=_PAST_RUNS))
         found = assess(snapshot, run.request, run.policy, waivers=run.waivers, pins=run.plan, past=past)
+        begins = run.start_at is not None and run.start_at <= self._clock.now()
         workloads = snapshot.workloads
         problem = found.problem or ""
         if isinstance(workloads, Unknown) and not problem:
@@ -253,7 +254,7 @@ class RunWorker:
         return ChecksFinished(
             report=found.report,
             plan=None if problem else found.plan,
-            stopping=stopping_start(found.report, found.plan, run.waivers),
+            stopping=stopping_start(found.report, found.plan, run.waivers, begins=begins),
             baseline=ready_workloads(workloads.value) if isinstance(workloads, Known) else (),
             error=problem,
             impossible=found.impossible,
