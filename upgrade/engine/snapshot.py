@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from upgrade.cluster import ClusterSnapshot
 from upgrade.components import CSI_DRIVERS
@@ -15,6 +15,7 @@ from upgrade.eks import (
     Access,
     AddonOffer,
     AmiRelease,
+    CallerIdentity,
     ClusterId,
     ControlPlane,
     EksUpdate,
@@ -27,11 +28,15 @@ from upgrade.eks import (
 from upgrade.engine.asked import Answer, Asked, fact
 from upgrade.engine.readiness import ask_for_readiness
 from upgrade.errors import FactUnknown, NotFound, NotPermitted, UpgradeError
+from upgrade.facts import Known, Unknown
 from upgrade.ports import AwsGateway, Clock, KubeGateway, permissions_of
 from upgrade.readiness import NOTHING_MORE, Looks
 from upgrade.versions import KubernetesVersion
 
+A = TypeVar("A")
 _WORKERS: Final = 12
+#: The code of a 401.
+_STRANGER: Final = "Unauthorized"
 _INSIGHTS_AGE: Final = timedelta(hours=24)
 _REFRESH_PATIENCE: Final = timedelta(minutes=5)
 _REFRESH_POLL: Final = timedelta(seconds=5)
@@ -82,30 +87,46 @@ def take_snapshot(
         updates = _updates(asked, aws, addon_names, group_names)
         releases = _ami_releases(asked, aws, control_plane, groups, offered)
         more = ask_for_readiness(asked, aws, kube, control_plane, groups=groups, nodes=nodes, looks=looks, now=taken_at)
+        told = partial(_told, caller)
         return ClusterSnapshot(
             taken_at=taken_at,
             cluster=cluster,
             control_plane=control_plane,
             caller=fact(caller),
-            offered_versions=fact(offered),
-            updates=fact(updates),
-            subnets=fact(subnets),
-            cluster_role=fact(role),
-            keys=fact(keys),
-            insights=fact(insights),
-            addons=fact(addons),
-            addon_offers=fact(lambda: tuple(offer for several in offers() for offer in several)),
-            nodegroups=fact(groups),
-            ami_releases=fact(releases),
-            denied_actions=fact(denied),
-            access=fact(access),
-            nodes=fact(nodes),
-            pods=fact(pods),
-            pdbs=fact(pdbs),
-            workloads=fact(workloads),
-            namespaces=fact(namespaces),
-            **{name: fact(answer) for name, answer in more.items()},
+            offered_versions=told(offered),
+            updates=told(updates),
+            subnets=told(subnets),
+            cluster_role=told(role),
+            keys=told(keys),
+            insights=told(insights),
+            addons=told(addons),
+            addon_offers=told(lambda: tuple(offer for several in offers() for offer in several)),
+            nodegroups=told(groups),
+            ami_releases=told(releases),
+            denied_actions=told(denied),
+            access=told(access),
+            nodes=told(nodes),
+            pods=told(pods),
+            pdbs=told(pdbs),
+            workloads=told(workloads),
+            namespaces=told(namespaces),
+            **{name: told(answer) for name, answer in more.items()},
         )
+
+
+def _told(caller: Answer[CallerIdentity], answer: Answer[A]) -> Known[A] | Unknown:
+    """The fact. A cluster that does not know the bot keeps everything back for one reason, which names the unknown."""
+
+    def named() -> A:
+        try:
+            return answer()
+        except NotPermitted as error:
+            if error.code != _STRANGER:
+                raise
+            cure = "Give it an access entry of the cluster, or a line in aws-auth."
+            raise FactUnknown(f"The cluster does not know {caller().arn} (401). {cure}") from None
+
+    return fact(named)
 
 
 def _offered(addon_names: tuple[str, ...]) -> tuple[str, ...]:
@@ -207,8 +228,8 @@ def _access(aws: AwsGateway, kube: KubeGateway, control_plane: ControlPlane) -> 
     try:
         return Access(mapped=True, denied=kube.denied(needed))
     except NotPermitted as error:
-        if error.code != "Unauthorized":
+        if error.code != _STRANGER:
             raise
         if control_plane.authentication_mode != "CONFIG_MAP" and aws.has_access_entry(aws.caller_identity().arn):
-            raise FactUnknown(f"The bot has an access entry, and yet: {error.message}", error.permission) from None
+            raise FactUnknown(f"The bot has an access entry, and yet: {error.message}") from None
         return Access(mapped=False)

@@ -176,7 +176,7 @@ def test_a_bot_that_is_not_let_in_is_told_so(make: Make, kube_stub: KubeStub) ->
     kube_stub.on(NODES, status(401, "Unauthorized", "Unauthorized"))
     with pytest.raises(NotPermitted) as caught:
         make().nodes()
-    assert (caught.value.code, caught.value.permission) == ("Unauthorized", "list nodes")
+    assert (caught.value.code, caught.value.permission) == ("Unauthorized", None)
     assert "access entry" in caught.value.hint
     assert 2 <= len(kube_stub.asked) <= 4
 
@@ -189,16 +189,14 @@ def test_one_look_finds_out_once_that_the_bot_is_not_let_in(make: Make, kube_stu
     kube = make()
     looking = kube.for_one_look()
     for _ in range(2):
-        with pytest.raises(NotPermitted) as first:
-            looking.nodes()
-        with pytest.raises(NotPermitted) as other:
-            looking.namespaces()
+        for read in (looking.nodes, looking.namespaces):
+            with pytest.raises(NotPermitted, match="401") as looked:
+                read()
     assert len(kube_stub.asked) == 4
-    assert (first.value.permission, other.value.permission) == ("list nodes", "list namespaces")
     with pytest.raises(NotPermitted) as patient:
         kube.namespaces()
     assert len(kube_stub.calls("/api/v1/namespaces")) == 4, "who does not look is as patient as ever (C-16)"
-    assert str(other.value) == str(patient.value)
+    assert str(looked.value) == str(patient.value)
 
 
 def test_reads_of_one_look_that_are_refused_together_wait_for_the_one_that_finds_out(

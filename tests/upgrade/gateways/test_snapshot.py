@@ -384,7 +384,12 @@ def test_a_look_that_is_not_let_in_says_the_same_with_few_requests(
     aws, kube = clusters.reading(PROD)
     looked = take_snapshot(aws, kube.for_one_look(), PROD, StandingClock())
     assert looked == patient
-    assert unknowns(looked).keys() == TOLD_BY_THE_CLUSTER
+    found = unknowns(looked)
+    assert found.keys() == TOLD_BY_THE_CLUSTER
+    (reason,) = {fact.reason for fact in found.values()}
+    assert need(looked.caller).arn in reason
+    assert "access entry" in reason
+    assert {fact.permission for fact in found.values()} == {None}, "no single permission lets it in"
     # At worst every thread had asked once before it was clear: 10 of the snapshot, 8 for reviews, 3 for metrics.
     assert len(kube_stub.asked) - before <= 10 + 8 + 3 + 3
 

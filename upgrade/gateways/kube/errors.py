@@ -26,7 +26,7 @@ def of_answer(status: int, body: bytes, retry_after: str | None, access: str) ->
     said = _said(body)
     text = " ".join(said.message.split())[:LONGEST_TEXT] or f"HTTP {status}"
     if status == 401:
-        return Unauthorized(access, text)
+        return Unauthorized(text)
     if status == 403:
         return NotPermitted(
             f"The cluster does not allow the bot to {access}: {text}",
@@ -46,19 +46,17 @@ def of_answer(status: int, body: bytes, retry_after: str | None, access: str) ->
 
 
 class Unauthorized(NotPermitted):
-    """The cluster does not know the bot, or not yet again (401, C-16).
+    """The cluster does not know the bot, or not yet again (401, C-16): no single permission is missing, but all.
 
     Args:
-        access: what was asked, as ``verb resource``.
         said: the API server's words.
     """
 
-    def __init__(self, access: str, said: str) -> None:
+    def __init__(self, said: str) -> None:
         super().__init__(
-            f"The cluster does not accept the bot's token (401) for {access}: {said}",
+            f"The cluster does not accept the bot's token (401): {said}",
             "Give the bot's role an access entry of the cluster, or a line in aws-auth.",
             code="Unauthorized",
-            permission=access,
         )
         self.said = said
 

@@ -143,13 +143,13 @@ class LineOfOneLook:
         return LineOfOneLook(self._line)
 
     def ask(self, request: Request) -> bytes:
-        self._raise_refusal(request)
+        self._raise_refusal()
         try:
             return self._line.ask(request, refused_at_once=True)
         except Unauthorized:
             pass
         with self._finding_out:
-            self._raise_refusal(request)
+            self._raise_refusal()
             try:
                 return self._line.ask(request, _TRIES - 1)
             except Unauthorized as refusal:
@@ -157,7 +157,7 @@ class LineOfOneLook:
                 raise
 
     def ask_once(self, request: Request) -> bytes:
-        self._raise_refusal(request)
+        self._raise_refusal()
         return self._line.ask_once(request)
 
     def probe(self, request: Request) -> Answer:
@@ -166,9 +166,9 @@ class LineOfOneLook:
     def close(self) -> None:
         self._line.close()
 
-    def _raise_refusal(self, request: Request) -> None:
+    def _raise_refusal(self) -> None:
         if self._refusal:
-            raise Unauthorized(request.access, self._refusal.said)
+            raise Unauthorized(self._refusal.said)
 
 
 def _wait_before_retry(error: UpgradeError, pause: float) -> float | None:
