@@ -25,6 +25,7 @@ from sandbox.slack.inputs import every_box
 from sandbox.stage import NOTICES, OPERATIONS, Stage
 from tests.held import HeldClock
 from tests.patience import LONGEST
+from upgrade.announcements import notice_replies
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.store.sqlite import SqliteStore
@@ -331,10 +332,14 @@ def messages_are_whole(tale: Tale, run: UpgradeRun, events: Sequence[UpgradeEven
     top, *rest = tale.messages
     notices = [message for message in rest if payload(message)["kind"] == "notice"]
     entries = [message for message in rest if payload(message)["kind"] == "entry"]
+    replies = [message for message in rest if payload(message)["kind"] == "notice-reply"]
     assert payload(top)["kind"] == "run"
     [notice] = notices
     assert "Finished" in notice.text
-    assert len(entries) + 1 == len(rest)
+    assert len(entries) + len(replies) + 1 == len(rest)
+    due = [reply.key for reply in notice_replies(run, events) if reply.until is None]
+    assert [payload(message)["key"] for message in replies] == due
+    assert all(message.thread_ts == notice.ts for message in replies)
     assert all(message.thread_ts == top.ts for message in entries)
     assert [int(payload(message)["key"]) for message in entries] == list(_told_in_thread(run, events))
     assert top.text == render_run(run, events).text
