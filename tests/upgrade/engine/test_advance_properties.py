@@ -13,16 +13,18 @@ from tests.upgrade.runs import NOW, make_finding, make_plan, make_report, make_r
 from upgrade.eks import EksUpdate, UpdateSubject
 from upgrade.engine.advance import advance
 from upgrade.engine.approvals import counted
-from upgrade.engine.course import PLAN_GATE, AttendStep, LookAtCluster, next_work, under_way
+from upgrade.engine.course import PLAN_GATE, START_GRACE, AttendStep, LookAtCluster, next_work, under_way
 from upgrade.engine.outcomes import GROUPS_MUST_MATCH
 from upgrade.engine.signals import (
     ChecksFinished,
     DecisionGiven,
+    FreezeLifted,
     IntentGiven,
     NoticeDelivered,
     Restarted,
     Signal,
     SlackChanged,
+    StartMoved,
     StepConfirmed,
     StepIntended,
     StepLooked,
@@ -32,6 +34,7 @@ from upgrade.engine.signals import (
     WindowChanged,
 )
 from upgrade.events import EventKind, UpgradeEvent
+from upgrade.freeze import Freeze
 from upgrade.plan import UpgradePlan
 from upgrade.run import Approval, Blocked, Done, Failed, Intent, Outcome, RunStatus, StepStatus, UpgradeRun, Wait
 
@@ -101,6 +104,10 @@ class Machine(RuleBasedStateMachine):
                 self.check_start(before)
             if was.status is StepStatus.DONE:
                 assert state.status is StepStatus.DONE
+        if any(event.kind is EventKind.RUN_STARTED for event in events):
+            assert before.start_at is not None
+            assert before.start_at <= self.now <= before.start_at + START_GRACE
+            assert after.start_at == before.start_at
         given = [event for event in events if event.kind is EventKind.APPROVAL_GIVEN]
         assert len(given) <= 1
         may_end = isinstance(signal, StepLooked | StepReleased | Restarted | DecisionGiven)
@@ -119,7 +126,7 @@ class Machine(RuleBasedStateMachine):
             if started and phase.gate is not None:
                 assert len(counted(before, phase.gate, before.plan.digest)) >= before.plan.approvals
 
-    @rule(minutes=st.sampled_from([1, 1, 1, 20, 60]))
+    @rule(minutes=st.sampled_from([1, 1, 1, 20, 60, 60 * 24 * 8]))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         self.feed(TimePassed())
@@ -162,9 +169,19 @@ class Machine(RuleBasedStateMachine):
         }
         self.feed(signals[change])
 
-    @rule()
-    def restart(self) -> None:
-        self.feed(Restarted())
+    @rule(declared=st.sampled_from([None, None, True, False]))
+    def restart(self, declared: bool | None) -> None:
+        sale = Freeze(name="sale", starts_at=self.now, ends_at=self.now + timedelta(hours=1), reason="a sale")
+        self.feed(Restarted(freezes=None if declared is None else (sale,) * declared))
+
+    @rule(actor=PEOPLE)
+    def lift(self, actor: str) -> None:
+        self.feed(FreezeLifted(freeze="sale", reason="it must", actor=actor))
+
+    @rule(actor=PEOPLE, hours=st.sampled_from([None, 0, 3, 30]))
+    def move(self, actor: str, hours: int | None) -> None:
+        start_at = None if hours is None else self.now + timedelta(hours=hours)
+        self.feed(StartMoved(start_at=start_at, actor=actor))
 
     @rule(stray=st.sampled_from(["announce", "control-plane@1.35", "nodegroup/apps@1.35", "no/such@step"]))
     def stray_step_signals(self, stray: str) -> None:
@@ -196,6 +213,7 @@ class Machine(RuleBasedStateMachine):
         self.feed(
             ChecksFinished(
                 phase=work.phase,
+                ahead=work.ahead,
                 report=make_report(*stopping),
                 plan=plan if work.phase is None else None,
                 stopping=stopping,
