@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -15,8 +16,9 @@ from bot.config import Settings
 from bot.console import Console, export, next_moves, refusals, show
 from bot.doctor.command import doctor
 from bot.health import ailments, health_file
-from bot.invocation import actor_of, as_option, noted, settings_of
+from bot.invocation import PROGRAM, actor_of, as_option, noted, settings_of
 from bot.looking import (
+    REQUEST,
     WORDS,
     looking,
     profile_option,
@@ -27,9 +29,12 @@ from bot.looking import (
 )
 from bot.manifest import manifest
 from bot.scan import scan
-from bot.steering import steering
+from bot.steering import TIMES, ZONES_IN_WORDS, start_told, steering
 from bot.wiring import approvers_of, driving_service, opened_service, serve, server_runs
+from bot.zone import zone_option
 from handlers.parse import parse
+from handlers.scheduling import start_of
+from handlers.views.calendar import render_calendar
 from handlers.views.clusters import render_clusters
 from handlers.views.plan import render_plan
 from handlers.views.run import render_run
@@ -111,12 +116,13 @@ def plan_command(words: Sequence[str], region: str | None, profile: str | None, 
     snapshot = read_snapshot(file)
     with looking(Word.PLAN, words, region, profile, snapshot) as (service, request):
         result = service.plan_now(request, snapshot)
+        times = next((one.work_times for one in service.clusters() if one.id == request.cluster), None)
     if form == "json":
         told = result.model_dump(mode="json")
         told["plan"]["digest"] = result.plan.digest
         _print_json(told)
     else:
-        show(render_plan(result.plan, result.report, request, result.offers, startable=False))
+        show(render_plan(result.plan, result.report, request, result.offers, startable=False, times=times))
 
 
 @cli.command()
@@ -149,11 +155,11 @@ def status(run: str | None) -> None:
     settings = settings_of()
     with opened_service(settings) as service:
         if run is None:
-            show(render_status(service.status(), lambda _: None))
+            show(render_status(service.status(), lambda _: None, service.now()))
         else:
             found = service.run_of(run)
             events = service.events(found.id)
-            show(render_run(found, events, approvers=approvers_of(settings)))
+            show(render_run(found, events, approvers=approvers_of(settings), now=service.now()))
             for line in (*refusals(events, found), *next_moves(found)):
                 click.echo(line)
 
@@ -165,6 +171,14 @@ def history(cluster: str | None) -> None:
     with opened_service(settings_of()) as service:
         found = service.resolve(cluster).id if cluster else None
         show(render_history(service.history(found), found, lambda _: None))
+
+
+@cli.command()
+@zone_option
+def calendar(zone: ZoneInfo) -> None:
+    """The maintenances and freezes of the next 30 days."""
+    with opened_service(settings_of()) as service:
+        show(render_calendar(service.calendar(), lambda _: None, command=PROGRAM, zone=zone))
 
 
 @cli.command(name="export")
@@ -188,14 +202,10 @@ def start(words: Sequence[str], name: str | None, wait: bool) -> None:
 
     Before the first change it is announced.
     """
-    wanted = parse(" ".join((Word.START, *words)))
-    if not isinstance(wanted, ClusterCommand):
-        raise click.UsageError("Name one cluster.")
+    wanted = _cluster_command(Word.START, words)
 
     def begin(service: UpgradeService) -> UpgradeRun:
-        cluster = service.resolve(wanted.cluster).id
-        request = PlanRequest(cluster=cluster, target=wanted.target, scope=wanted.scope, node_policy=wanted.node_policy)
-        return service.start(request, actor=actor_of(name), channel=None)
+        return service.start(_request(service, wanted), actor=actor_of(name), channel=None)
 
     settings = settings_of()
     if wait:
@@ -203,6 +213,36 @@ def start(words: Sequence[str], name: str | None, wait: bool) -> None:
         return
     with opened_service(settings) as service:
         noted(settings, begin(service), "It is checked first.", "status {} shows the plan and how to approve it")
+
+
+def _cluster_command(word: Word, words: Sequence[str]) -> ClusterCommand:
+    wanted = parse(" ".join((word, *words)))
+    if not isinstance(wanted, ClusterCommand):
+        raise click.UsageError("Name one cluster.")
+    return wanted
+
+
+def _request(service: UpgradeService, wanted: ClusterCommand) -> PlanRequest:
+    cluster = service.resolve(wanted.cluster).id
+    return PlanRequest(cluster=cluster, target=wanted.target, scope=wanted.scope, node_policy=wanted.node_policy)
+
+
+@cli.command(epilog=f"{WORDS}\n{TIMES}", context_settings=ZONES_IN_WORDS)
+@click.argument("words", nargs=-1, metavar=f"{REQUEST} at TIME | in the next window")
+@zone_option
+@as_option
+def schedule(words: Sequence[str], zone: ZoneInfo, name: str | None) -> None:
+    """Schedule an upgrade: checked and approved now, begun then."""
+    wanted = _cluster_command(Word.SCHEDULE, words)
+    if wanted.when is None:
+        raise click.UsageError("Say when: at TIME, or in the next window.")
+    settings = settings_of()
+    with opened_service(settings) as service:
+        request = _request(service, wanted)
+        start_at = start_of(service, wanted.when, request.cluster, zone)
+        run = service.start(request, actor=actor_of(name), channel=None, start_at=start_at)
+        told = f"It is checked first, and starts {start_told(wanted.when, start_at, zone)} once it is approved."
+        noted(settings, run, told, "status {} shows the plan and how to approve it")
 
 
 @cli.command(name="wait")

@@ -80,6 +80,9 @@ def next_moves(run: UpgradeRun) -> list[str]:
     arguments = {
         Action.APPROVE: f"{decided}{ticks}",
         Action.REJECT: decided,
+        Action.RESCHEDULE: f" {run.id} at TIME",
+        Action.RESCHEDULE_NOW: f" {run.id} now",
+        Action.LIFT: f" {run.id} FREEZE REASON",
         Action.WAIVE: f" {run.id} CODE SUBJECT --reason WHY",
     }
     moves = [

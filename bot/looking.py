@@ -26,7 +26,8 @@ profile_option = click.option("--profile", help="For a cluster that is not confi
 snapshot_option = click.option(
     "--snapshot", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Judge a saved snapshot."
 )
-words_argument = click.argument("words", nargs=-1, metavar="CLUSTER [to VERSION] [only SCOPE] [nodes POLICY]")
+REQUEST: Final = "CLUSTER [to VERSION] [only SCOPE] [nodes POLICY]"
+words_argument = click.argument("words", nargs=-1, metavar=REQUEST)
 #: What may stand in those words, under the help of each command that takes them.
 WORDS: Final = f"""\b
 VERSION  a minor version, such as 1.36; left out, the next one

@@ -26,7 +26,7 @@ features:
   slash_commands:
     - command: {command}
       description: Upgrade an Amazon EKS cluster
-      usage_hint: "[help | clusters | status | check|plan|start CLUSTER [to VERSION] | pause|resume|retry|abort RUN]"
+      usage_hint: "[help | status | calendar | check|plan|start|schedule CLUSTER [to VERSION] [at TIME] | pause RUN]"
       should_escape: false
 oauth_config:
   scopes:
@@ -41,7 +41,7 @@ oauth_config:
       - groups:history # as channels:history, for private channels that the bot was invited to
       - groups:read # as channels:read, likewise
       - usergroups:read # who is an operator or an approver
-      - users:read # guests, bots and people of other workspaces may not act
+      - users:read # guests, bots and people of other workspaces may not act; whose 22:00 is meant
 settings:
   event_subscriptions:
     bot_events:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import click
 
 from bot.console import lines_of, plain
 from bot.invocation import PROGRAM, actor_of, as_option, new_origin, noted, settings_of
 from bot.wiring import opened_service
+from bot.zone import zone_option
+from handlers.parse import parse
+from handlers.scheduling import start_of
 from handlers.views.dialogs import abort_blocks
 from handlers.views.kit import Message
 from handlers.views.progress import title_of
 from handlers.views.text import count
+from handlers.when import At, When, spoken, zone_named
+from handlers.words import RescheduleCommand, Word
 from upgrade.checklist import unticked
 from upgrade.errors import ChecklistOpen, DecisionOutdated, NotNow
 from upgrade.run import UpgradeRun
@@ -48,8 +54,55 @@ _steering(
     "resume {} goes on",
 )
 _steering("resume", "It goes on.", "Go on after a pause.")
+_steering("cancel", "It does not take place.", "Call off a run that has not begun.", "calendar shows what is ahead")
 _steering("retry", "The failed step is tried again.", "Try a failed step again.")
 _steering("recheck", "The cluster is looked at again.", "Look at the cluster again.")
+
+
+#: So that a zone such as -03:00 is no option.
+ZONES_IN_WORDS: Final = {"ignore_unknown_options": True}
+#: What TIME may be, under the help of the commands that take one.
+TIMES: Final = """\b
+TIME     2026-11-24 22:00, tomorrow 22:00, fri 22:00 or 22:00; a zone behind it (UTC, Europe/Berlin, +01:00)
+         goes before --time-zone"""
+
+
+def start_told(when: When, start_at: datetime | None, zone: tzinfo) -> str:
+    """A start as it was understood, in the zone that was meant."""
+    meant = zone_named(when.zone) if isinstance(when, At) and when.zone else zone
+    return spoken(start_at, meant) if start_at else "as soon as it may"
+
+
+@steering.command(epilog=TIMES, context_settings=ZONES_IN_WORDS)
+@click.argument("run", metavar="RUN|CLUSTER")
+@click.argument("words", nargs=-1, required=True, metavar="at TIME | in the next window | now")
+@zone_option
+@as_option
+def reschedule(run: str, words: tuple[str, ...], zone: ZoneInfo, name: str | None) -> None:
+    """Give a run that has not begun another start."""
+    wanted = parse(" ".join((Word.RESCHEDULE, run, *words)))
+    if not isinstance(wanted, RescheduleCommand) or wanted.when is None:
+        raise click.UsageError("Say when: at TIME, in the next window, or now.")
+    settings = settings_of()
+    with opened_service(settings) as service:
+        found = service.run_of(run)
+        start_at = start_of(service, wanted.when, found.cluster, zone)
+        service.reschedule(found.id, start_at, actor=actor_of(name), origin=new_origin())
+        noted(settings, found, f"It starts {start_told(wanted.when, start_at, zone)}.", _COUNTED)
+
+
+@steering.command()
+@click.argument("run", metavar="RUN|CLUSTER")
+@click.argument("freeze")
+@click.argument("reason", nargs=-1, required=True)
+@as_option
+def lift(run: str, freeze: str, reason: tuple[str, ...], name: str | None) -> None:
+    """Let a run go on in a freeze. Counts for the people that the freeze names, and admins."""
+    settings = settings_of()
+    with opened_service(settings) as service:
+        found = service.run_of(run)
+        service.lift(found.id, freeze, " ".join(reason), actor=actor_of(name), origin=new_origin())
+        noted(settings, found, "Whether that counts is decided next.", _COUNTED)
 
 
 @steering.command()

@@ -109,13 +109,13 @@ def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None
     """Start, move or steer a run: exactly one row. Raises UpgradeError."""
     if isinstance(wanted, ClusterCommand):
         request = request_of(talk, wanted)
-        return start(talk, caller, request, start_at=start_of(talk, wanted.when, request.cluster))
+        return start(talk, caller, request, start_at=start_of(talk.service, wanted.when, request.cluster))
     if not isinstance(wanted, RunCommand | RescheduleCommand | LiftCommand):
         raise TypeError(f"{wanted!r} writes nothing")
     run = talk.service.run_of(wanted.subject)
     thread = talk.post.thread_link(run.id)
     if isinstance(wanted, RescheduleCommand):
-        return reschedule(talk, caller, run, start_of(talk, wanted.when, run.cluster))
+        return reschedule(talk, caller, run, start_of(talk.service, wanted.when, run.cluster))
     if isinstance(wanted, LiftCommand):
         lift(talk, caller, run, wanted.freeze, wanted.reason)
         return render_lifted(run, wanted.freeze, thread)

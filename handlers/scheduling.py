@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from handlers.conversation import Caller, Conversation
@@ -20,6 +20,7 @@ from upgrade.errors import NotNow
 from upgrade.freeze import Freeze
 from upgrade.plan import PlanRequest
 from upgrade.run import UpgradeRun
+from upgrade.service import UpgradeService
 from upgrade.verbs import must_be_going, must_be_movable
 from upgrade.work_times import WorkTimes, work_times_of
 
@@ -29,20 +30,24 @@ def needs_a_zone(when: When | None) -> bool:
     return isinstance(when, At) and when.zone is None
 
 
-def start_of(talk: Conversation, when: When | None, cluster: ClusterId) -> datetime | None:
+def start_of(service: UpgradeService, when: When | None, cluster: ClusterId, zone: tzinfo = UTC) -> datetime | None:
     """What was typed, as an instant; None: as soon as it may. Waits for nobody.
+
+    ``zone``: of a time that names none.
 
     Raises NotNow when it is over, or there is no next window.
     """
     if isinstance(when, NextWindow):
-        opens = talk.service.next_window(cluster)
+        opens = service.next_window(cluster)
         if opens is None:
             raise NotNow(
                 f"{cluster.name} has no maintenance windows, or none opens within reach.",
                 "Give a time: at fri 22:00.",
             )
         return opens
-    return instant(when, zone_named(when.zone or "UTC"), talk.service.now()) if isinstance(when, At) else None
+    if not isinstance(when, At):
+        return None
+    return instant(when, zone_named(when.zone) if when.zone else zone, service.now())
 
 
 def offer(

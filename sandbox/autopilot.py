@@ -209,8 +209,10 @@ def _buttons(message: Message) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _moves(message: Message) -> bool:
-    """Whether the run goes on by itself: all that people could do is stop it."""
-    return {"run.abort"} <= dict(_buttons(message)).keys() <= {"run.pause", "run.abort"}
+    """Whether the run goes on by itself: all that people could do is stop it, or move its start."""
+    there = dict(_buttons(message)).keys()
+    moving = {"run.pause", "run.reschedule", "run.cancel", "run.abort"}
+    return bool(there & {"run.abort", "run.cancel"}) and there <= moving
 
 
 def _content(message: Message) -> str:

@@ -8,7 +8,7 @@ import click
 
 from bot.commands import cli
 from docs.pages.markdown import NOTE, code, table
-from handlers.views.help import MEANING
+from handlers.views.help import MEANING, TIMES
 from handlers.words import USAGE, Word
 from sandbox.command import main as sandbox_main
 from upgrade.plan import NodePolicy, Scope
@@ -23,10 +23,25 @@ The command is `/eks-upgrade` unless `slack.command` says otherwise. Without a w
 Without `to VERSION` the next minor is meant; several hops only when they are named.
 
 `SCOPE` is one of {", ".join(code(one) for one in Scope)}. `POLICY` is one of {", ".join(code(one) for one in NodePolicy)}.
+`TIME` is written like {", ".join(code(one) for one in TIMES)}.
+"""
+
+_STARTS = """\
+### When a run begins
+
+A time is read in the time zone of your Slack profile. The bot shows back to you alone what it understood, in your zone and in UTC, with the
+window it falls into or the next opening; nothing is set before you press **Schedule**. With a zone behind the time (`UTC`, `Z`,
+`Europe/Berlin`, `+01:00`) it is set at once, as is `in the next window`. Without any time a form with a calendar opens.
+A time that summer time skips means the instant of the skip, one that comes twice the first; a time that is over is refused.
+
+The run is checked and planned at once, so that it is approved while people are awake. It is looked at again 24 hours and 2 hours before its start:
+what would void the approval does so then, and the thread tells the difference. A start that nobody could see to is not made up for:
+the run asks with **Start now**, **Reschedule** and **Cancel** ([decision 0007](decisions/0007-when-a-run-begins-and-rests.md)).
+`lift` lets one run go on in a freeze, for the people whom the freeze names; `FREEZE` stands in quotation marks when it is several words.
 """
 
 _BUTTONS = """\
-In the thread of a run, a mention does what a button does: `@eks-upgrades pause`; also `resume`, `retry`, `recheck` and `abort`.
+In the thread of a run, a mention does what a button does: `@eks-upgrades pause`; also `resume`, `retry`, `recheck`, `cancel` and `abort`.
 Approve, Reject, Waive and Confirm are buttons only, because each is bound to the plan that the person sees.
 Answers to a command are seen by the one who typed it; a run tells its story where everybody reads it.
 `check` also sends the whole report as a page in a direct message; **Full report** under a run does so for whoever presses it.
@@ -37,7 +52,8 @@ _SHELL = """\
 
 Every verb works on the command line as well. `check`, `plan` and `snapshot` need a cluster's name, its `--region` and AWS credentials,
 nothing else. Verbs that steer a run write into the database of the bot, so they run where the bot runs; the bot takes them up at once.
-A decision counts only for people that `cli_users` maps to a Slack user.
+A decision counts only for people that `cli_users` maps to a Slack user. Times are those of the machine unless `--time-zone` or a zone behind
+the time says otherwise; what was understood is printed with its zone and in UTC, and set at once.
 
 `check` says the same in every format: `text`, `json` (its schema is [report.schema.json](report.schema.json); `--report` makes any other
 format of it), `markdown` for the comment on a pull request, `html` as one page that needs nothing else, `sarif` for code scanning, `junit`
@@ -74,7 +90,9 @@ def page() -> str:
     slack = table(["type", "and the bot"], [(code(f"/eks-upgrade {USAGE[word]}"), MEANING[word]) for word in Word])
     shell = [_section(command, f"eks-upgrade-bot {command.name}") for command in _commands()]
     sandbox = _section(sandbox_main, "eks-upgrade-sandbox")
-    return "\n".join([NOTE, _SLACK, slack, _BUTTONS, _SHELL, _section(cli, "eks-upgrade-bot"), *shell, sandbox])
+    return "\n".join(
+        [NOTE, _SLACK, slack, _BUTTONS, _STARTS, _SHELL, _section(cli, "eks-upgrade-bot"), *shell, sandbox]
+    )
 
 
 def _commands() -> Iterator[click.Command]:
