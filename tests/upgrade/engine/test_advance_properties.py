@@ -71,15 +71,15 @@ class Machine(RuleBasedStateMachine):
         parallelism=st.integers(1, 2),
         approvals=st.integers(1, 2),
         own=st.booleans(),
-        begun=st.sampled_from([True, True, False]),
+        stage=st.sampled_from([RunStatus.RUNNING, RunStatus.RUNNING, RunStatus.SCHEDULED, RunStatus.CHECKING]),
     )
-    def begin(self, gate: bool, parallelism: int, approvals: int, own: bool, begun: bool) -> None:
+    def begin(self, gate: bool, parallelism: int, approvals: int, own: bool, stage: RunStatus) -> None:
         self.plan: UpgradePlan = make_plan(
             gate=gate, parallelism=parallelism, approvals=approvals, requester_counts=own
         )
         given = [Approval(gate=PLAN_GATE, digest=self.plan.digest, by=by, at=NOW) for by in ("U-8", "U-9")]
-        stage = RunStatus.RUNNING if begun else RunStatus.CHECKING
-        more: dict[str, Any] = {"approvals": tuple(given), "plan": self.plan} if begun else {}
+        approved = stage is not RunStatus.CHECKING
+        more: dict[str, Any] = {"approvals": tuple(given), "plan": self.plan} if approved else {}
         self.run: UpgradeRun = make_run(stage, last_seq=0, **more)
 
     def feed(self, signal: Signal) -> None:
