@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.access import FRESH_SECONDS, RoleAccess, SlackDirectory
+from bot.access import FRESH_SECONDS, LookupFailed, RoleAccess, SlackDirectory
 from bot.config import RolesSettings
 from bot.slack import SlackCalls
 from sandbox.slack import Fault, SlackFace
@@ -16,7 +16,7 @@ ROLES = RolesSettings.model_validate(
     {"operator": {"groups": ["S0OPERATORS"]}, "approver": {"groups": ["S0APPROVERS"]}, "admin": {"users": ["U0CY"]}}
 )
 LOOK: tuple[Verb, ...] = ("check", "plan", "status")
-OPERATE: tuple[Verb, ...] = ("start", "resume", "retry", "abort", "recheck", "confirm")
+OPERATE: tuple[Verb, ...] = ("start", "resume", "retry", "abort", "recheck", "confirm", "reschedule")
 DECIDE: tuple[Verb, ...] = ("approve", "reject", "waive")
 
 
@@ -45,7 +45,7 @@ def reason(access: RoleAccess, actor: str, verb: Verb) -> str:
     [
         ("U0ADA", {*LOOK, *OPERATE, "pause"}),
         ("U0BEN", {*LOOK, *DECIDE, "pause"}),
-        ("U0CY", {*LOOK, *OPERATE, *DECIDE, "pause", "admin"}),
+        ("U0CY", {*LOOK, *OPERATE, *DECIDE, "pause", "lift", "admin"}),
         ("U0GUEST", set()),
         ("U0STRANGER", set()),
         ("U0GONE", set()),
@@ -55,7 +55,7 @@ def reason(access: RoleAccess, actor: str, verb: Verb) -> str:
 )
 def test_roles_by_user_and_by_group(face: SlackFace, user: str, may: set[Verb]) -> None:
     access = access_of(face)
-    every: tuple[Verb, ...] = (*LOOK, *OPERATE, *DECIDE, "pause", "admin")
+    every: tuple[Verb, ...] = (*LOOK, *OPERATE, *DECIDE, "pause", "lift", "admin")
     assert {verb for verb in every if not reason(access, user, verb)} == may
 
 
@@ -119,9 +119,33 @@ def test_command_line_users_decide_only_when_mapped() -> None:
     assert reason(access, "cli:ben", "start"), "a mapped user is that person, with that person's roles"
     assert not reason(access, "cli:root", "start")
     assert reason(access, "cli:root", "approve") == "root is not mapped to anybody in cli_users."
+    assert reason(access, "cli:root", "lift") == "root is not mapped to anybody in cli_users."
+    assert not reason(access, "cli:root", "reschedule")
 
 
 def test_without_slack_groups_have_nobody() -> None:
     access = RoleAccess(ROLES, {"ben": "U0BEN", "cy": "U0CY"}, None)
     assert reason(access, "cli:ben", "approve")
     assert not reason(access, "cli:cy", "approve")
+
+
+@pytest.mark.parametrize(
+    ("actor", "to", "does"),
+    [
+        ("U0ADA", ["U0ADA"], True),
+        ("U0ADA", ["S0OPERATORS", "U0BEN"], True),
+        ("U0BEN", ["S0OPERATORS"], False),
+        ("U0ADA", [], False),
+        ("U0GUEST", ["U0GUEST"], False),
+        ("cli:ben", ["U0BEN"], True),
+        ("cli:root", ["U0BEN"], False),
+    ],
+)
+def test_a_person_belongs_by_name_or_by_group(face: SlackFace, actor: str, to: list[str], does: bool) -> None:
+    assert access_of(face).belongs(actor, to) is does
+
+
+def test_without_an_answer_nobody_can_be_said_to_belong(face: SlackFace) -> None:
+    face.set_outage(True)
+    with pytest.raises(LookupFailed):
+        access_of(face).belongs("U0ADA", ["U0ADA"])
