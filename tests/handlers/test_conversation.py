@@ -155,7 +155,7 @@ def test_from_the_command_to_the_upgraded_cluster(desk: Desk) -> None:
     assert "approved by <@U0BEN>" in said(desk.top)
     assert desk.buttons() == []
     assert "The control plane can go back one minor until" in said(desk.face.workspace.thread("ops", desk.top.ts)[-1])
-    (notice,) = desk.face.workspace.messages("maintenance-notices")
+    notice, *_ = desk.face.workspace.messages("maintenance-notices")
     desk.until(lambda: "Finished" in desk.face.workspace.messages("maintenance-notices")[0].text)
     assert desk.face.workspace.permalink(desk.top) in said(notice)
     assert "@platform" in said(notice)

@@ -139,3 +139,43 @@ def test_a_zone_that_slack_does_not_say_is_not_guessed(answer: Any) -> None:
     with pytest.raises(NotNow, match="Slack does not say what your time zone is") as refused:
         Zones().of(_Client(answer), "U0ADA", NOW)
     assert "at 22:00 Europe/Berlin" in refused.value.hint
+
+
+def test_the_form_without_words_goes_on_to_day_and_time(desk: Desk) -> None:
+    assert desk.type("").ok
+    view = desk.dialog("ada")
+    filled = {"verb": "schedule", "cluster": "111122223333/eu-central-1/prod-eu", "target": "1.35"}
+    assert desk.face.people.submit_view("ada", view.id, filled).ok
+    desk.until(lambda: "Schedule an upgrade" in said_title(desk))
+    assert desk.runs() == []
+    assert desk.face.people.submit_view("ada", desk.dialog("ada").id, {"at": picked()}).ok
+    desk.until(lambda: len(desk.runs()) == 1)
+    assert int(cast("datetime", desk.runs()[0].wanted_at).timestamp()) == picked()
+
+
+def said_title(desk: Desk) -> str:
+    return str(desk.dialog("ada").content["title"]["text"])
+
+
+def test_nothing_is_set_in_a_freeze_and_whoever_it_names_lifts_it(make_desk: MakeDesk) -> None:
+    frozen = {
+        "name": "Year end",
+        "from": str(DAY - timedelta(days=1)),
+        "until": str(DAY + timedelta(days=1)),
+        "reason": "nobody is there",
+        "lift": {"users": ["U0ADA"]},
+    }
+    desk = make_desk(environments={"prod": {**QUICK, "approval_expires": "60d"}}, freezes=[frozen])
+    assert "the freeze “Year end” holds (nobody is there)" in desk.answer(f"schedule prod-eu at {DAY} 22:00 UTC")
+    offer = offered(desk, f"schedule prod-eu to 1.35 at {DAY} 22:00")
+    assert "Freeze “Year end”" in said(offer)
+    assert "The next opening is" in said(offer)
+    assert desk.runs() == []
+    pressed(desk, offer, "request.schedule-at")
+    desk.until_buttons("approve", "reschedule", "cancel")
+    assert cast("datetime", desk.runs()[0].wanted_at).date() == DAY + timedelta(days=2)
+    assert "Freezes ahead of it: Year end." in desk.answer("lift prod-eu sale agreed with everybody")
+    assert "The freeze “Year end” holds it no longer" in desk.answer("lift prod-eu “Year end” agreed with everybody")
+    assert "<@U0ADA> lifted the freeze “Year end” for this run: agreed with everybody" in desk.entry("lifted")
+    assert desk.type(f"reschedule prod-eu at {DAY} 22:00 UTC").ok
+    desk.until(lambda: cast("datetime", desk.runs()[0].wanted_at).date() == DAY)
