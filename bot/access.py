@@ -25,8 +25,11 @@ _OPERATE: Final = frozenset[Verb]({"start", "pause", "resume", "retry", "abort",
 _DECIDE: Final = frozenset[Verb]({"approve", "reject", "waive"})
 #: What counts only when a known person did it: whoever has a shell here has the bot's credentials.
 _IN_PERSON: Final = _DECIDE | frozenset[Verb]({"lift"})
+#: What anybody of the workspace may do: stop, and help those who are called.
+_ANYBODY: Final = frozenset[Verb]({"pause", "acknowledge", "note"})
+_TEND: Final = frozenset[Verb]({"take_over", "mute"})
 #: Stopping is the safe side: these accept what was last known when the look-up fails (DESIGN 6).
-_STOP: Final = frozenset[Verb]({"pause", "abort"})
+_STOP: Final = _ANYBODY | frozenset[Verb]({"abort"})
 
 
 class LookupFailed(Exception):
@@ -146,7 +149,7 @@ class RoleAccess:
         person = self._person(user, known_only=known_only)
         if person.refusal:
             return _no(person.refusal)
-        if verb == "pause":
+        if verb in _ANYBODY:
             return Allowed()
         wanted = self._roles_for(verb)
         if not wanted or any(self._has(user, role, known_only=known_only) for role in wanted.values()):
@@ -168,6 +171,8 @@ class RoleAccess:
             }
         if verb in _OPERATE:
             return {"operator": roles.operator, "admin": roles.admin}
+        if verb in _TEND:
+            return {"operator": roles.operator, "approver": roles.approver, "admin": roles.admin}
         return {"approver": roles.approver, "admin": roles.admin} if verb in _DECIDE else {"admin": roles.admin}
 
     def _person(self, user: str, *, known_only: bool) -> Person:

@@ -70,6 +70,10 @@ _DECISIONS: Final = {
     EventKind.RETRY_REQUESTED: ("retried", ""),
     EventKind.RECHECK_REQUESTED: ("rechecked", ""),
     EventKind.ABORT_REQUESTED: ("aborted", ""),
+    EventKind.CALL_ACKNOWLEDGED: ("acknowledged", "call"),
+    EventKind.RUN_TAKEN_OVER: ("took over", ""),
+    EventKind.RUN_MUTED: ("muted", "until"),
+    EventKind.NOTE_ADDED: ("noted", "text"),
 }
 
 

@@ -19,7 +19,7 @@ class EventKind(StrEnum):
     CHECKS_FINISHED = "checks-finished"
     RUN_BLOCKED = "run-blocked"  # codes, reasons
     PLAN_READY = "plan-ready"  # digest
-    PLAN_CHANGED = "plan-changed"  # old, new (digests), added, dropped (step ids)
+    PLAN_CHANGED = "plan-changed"  # old, new (digests), added, dropped (step ids; in both: another pin)
     APPROVAL_GIVEN = "approval-given"  # gate, digest, given, needed, ticked (ids of check-list items)
     APPROVAL_REFUSED = "approval-refused"  # gate, reason: this person may not
     RUN_REJECTED = "run-rejected"  # gate (``start``: it could not even begin), reason
@@ -62,6 +62,10 @@ class EventKind(StrEnum):
     WINDOW_OPENED = "window-opened"
     SLACK_UNREACHABLE = "slack-unreachable"  # since
     SLACK_REACHABLE = "slack-reachable"
+    CALL_ACKNOWLEDGED = "call-acknowledged"  # call: the key of what it is about; empty: all that there is
+    RUN_TAKEN_OVER = "run-taken-over"  # before: who was in charge, if somebody had taken it over
+    RUN_MUTED = "run-muted"  # until
+    NOTE_ADDED = "note-added"  # text
 
 
 class UpgradeEvent(Value):

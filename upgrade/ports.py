@@ -165,6 +165,10 @@ Verb = Literal[
     "waive",
     "reschedule",
     "lift",
+    "acknowledge",
+    "take_over",
+    "mute",
+    "note",
     "admin",
 ]
 

@@ -138,6 +138,7 @@ class UpgradeRun(Value):
         missed_start: the start passed while nobody could see to it: it waits until a person gives another.
         looked_ahead_at: when a scheduled run last looked at its cluster ahead of the start.
         lifts: freezes that do not hold this run.
+        in_charge: who took it over, and is called when it needs a person.
         notice_at: when the announcement was seen to be delivered.
         steps: state by step id; a step that is missing is pending.
         branches: ids of C-06 branch steps that were put in front of a control-plane step, by that step's id.
@@ -173,6 +174,7 @@ class UpgradeRun(Value):
     missed_start: bool = False
     looked_ahead_at: datetime | None = None
     lifts: tuple[Lift, ...] = ()
+    in_charge: str | None = None
     notice_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None

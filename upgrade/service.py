@@ -36,6 +36,7 @@ from upgrade.errors import (
 from upgrade.events import UpgradeEvent
 from upgrade.facts import Value
 from upgrade.findings import Report
+from upgrade.on_call import OnCall
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
 from upgrade.planner import must_fit_scope, versions_within_reach
 from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, RunStore, Verb
@@ -73,7 +74,7 @@ class PlanResult(Value):
     offers: tuple[KubernetesVersion, ...] = ()
 
 
-class UpgradeService:
+class UpgradeService(OnCall):
     """Constructed by the composition root only; safe to use from many threads."""
 
     def __init__(

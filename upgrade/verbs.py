@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -12,6 +12,7 @@ from upgrade.engine.course import failed_steps
 from upgrade.engine.schedule import can_move
 from upgrade.errors import ChecklistOpen, DecisionOutdated, NotNow
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
+from upgrade.troubles import Trouble
 from upgrade.windows import time_zone
 from upgrade.work_times import WorkTimes, work_times_of
 
@@ -120,6 +121,43 @@ def must_be_waivable(
     at_start = run.started_at is None and run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)
     if not at_start and run.blocked_phase is None:
         raise NotNow(f"No finding stands in the way of run {run.id} now: it {_STANDS[run.status]}.")
+
+
+# -- calls ------------------------------------------------------------------------------------------------------------
+
+#: How long nobody is called again, when nothing else is said, and at most.
+MUTED: Final = timedelta(hours=1)
+LONGEST_MUTE: Final = timedelta(hours=12)
+LONGEST_NOTE: Final = 1000
+
+
+def must_call(run: UpgradeRun, troubles: Sequence[Trouble], call: str) -> None:
+    """Raises NotNow when nothing calls for a person, or that does not any more. ``call``: its key; empty: anything."""
+    if call in ("", *(one.key for one in troubles if one.calls)) and any(one.calls for one in troubles):
+        return
+    by = next((one.acknowledged_by for one in troubles if one.key == call and one.acknowledged_by), None)
+    if by is not None:
+        raise NotNow("That was acknowledged already.", "Take the run over, if it is in your hands now.")
+    raise NotNow(f"Nothing in run {run.id} calls for a person now.")
+
+
+def must_be_in_other_hands(run: UpgradeRun, actor: str) -> None:
+    if run.in_charge == actor:
+        raise NotNow(f"Run {run.id} is in your hands already.")
+
+
+def must_be_a_mute(lasts: timedelta) -> None:
+    """Raises NotNow for a time that is not ahead, or longer than one night."""
+    if not timedelta(0) < lasts <= LONGEST_MUTE:
+        hours = int(LONGEST_MUTE / timedelta(hours=1))
+        raise NotNow("That is no time to be quiet for.", f"Give one such as 30m or 2h, at most {hours}h.")
+
+
+def must_be_a_note(text: str) -> None:
+    if not text:
+        raise NotNow("That note is empty.", "Write what others should know.")
+    if len(text) > LONGEST_NOTE:
+        raise NotNow(f"That note has {len(text)} characters.", f"It may have {LONGEST_NOTE}.")
 
 
 # -- the start --------------------------------------------------------------------------------------------------------

@@ -14,17 +14,22 @@ from typing import Final
 from upgrade.engine.approvals import ask_again, await_approval, decide, lapsed, waive
 from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, under_way
 from upgrade.engine.draft import Draft
+from upgrade.engine.hands import acknowledge, add_note, mute, take_over
 from upgrade.engine.looked import checked, looked_ahead, phase_checked, turn_down
 from upgrade.engine.outcomes import confirm, intend, look, release, restart, retry
 from upgrade.engine.schedule import lift, move_start, pass_time, take_freezes
 from upgrade.engine.signals import (
+    CallAcknowledged,
     ChecksFinished,
     DecisionGiven,
     FreezeLifted,
     IntentGiven,
+    NoteAdded,
     NoticeDelivered,
     RequestRefused,
     Restarted,
+    RunMuted,
+    RunTakenOver,
     Signal,
     SlackChanged,
     StartMoved,
@@ -84,6 +89,14 @@ def _dispatch(draft: Draft, signal: Signal) -> None:  # noqa: C901, PLR0912 -- o
             move_start(draft, signal)
         case FreezeLifted():
             lift(draft, signal)
+        case CallAcknowledged():
+            acknowledge(draft, signal)
+        case RunTakenOver():
+            take_over(draft, signal)
+        case RunMuted():
+            mute(draft, signal)
+        case NoteAdded():
+            add_note(draft, signal)
         case SlackChanged():
             _slack(draft, signal)
         case NoticeDelivered():

@@ -6,9 +6,13 @@ from datetime import UTC, date, datetime
 
 from upgrade.configured import ConfiguredCluster
 from upgrade.engine.signals import (
+    CallAcknowledged,
     DecisionGiven,
     FreezeLifted,
     IntentGiven,
+    NoteAdded,
+    RunMuted,
+    RunTakenOver,
     Signal,
     StartMoved,
     StepConfirmed,
@@ -50,7 +54,7 @@ def requested_run(
     return run, event
 
 
-def signal_of(row: InboxRow) -> Signal:
+def signal_of(row: InboxRow) -> Signal:  # noqa: PLR0911 -- one answer for each verb
     """Raises ValueError for a verb that is no request to a run."""
     told = row.payload
     match row.kind:
@@ -77,5 +81,13 @@ def signal_of(row: InboxRow) -> Signal:
             return StartMoved(start_at=start_at, actor=row.actor)
         case "lift":
             return FreezeLifted(freeze=told["freeze"], reason=told["reason"], actor=row.actor)
+        case "acknowledge":
+            return CallAcknowledged(call=told.get("call", ""), actor=row.actor)
+        case "take_over":
+            return RunTakenOver(actor=row.actor)
+        case "mute":
+            return RunMuted(until=datetime.fromisoformat(told["until"]), actor=row.actor)
+        case "note":
+            return NoteAdded(text=told["text"], actor=row.actor)
         case other:
             raise ValueError(f"{other} is not something that can be asked of a run")

@@ -151,6 +151,37 @@ class FreezeLifted(Value):
     actor: str
 
 
+class CallAcknowledged(Value):
+    """A person has seen what they were called for. ``call``: its key; empty: all that there is."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    call: str = ""
+    actor: str
+
+
+class RunTakenOver(Value):
+    """A person takes charge of a run."""
+
+    kind: Literal["taken-over"] = "taken-over"
+    actor: str
+
+
+class RunMuted(Value):
+    """A person does not want to be called of what is known until then."""
+
+    kind: Literal["muted"] = "muted"
+    until: datetime
+    actor: str
+
+
+class NoteAdded(Value):
+    """A person writes something down in the story of a run."""
+
+    kind: Literal["note-added"] = "note-added"
+    text: str
+    actor: str
+
+
 class SlackChanged(Value):
     """Slack has been out of reach for too long (``unreachable_since``), or is back (None)."""
 
@@ -195,6 +226,10 @@ Signal = Annotated[
     | WindowChanged
     | StartMoved
     | FreezeLifted
+    | CallAcknowledged
+    | RunTakenOver
+    | RunMuted
+    | NoteAdded
     | SlackChanged
     | NoticeDelivered
     | TimePassed

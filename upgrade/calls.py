@@ -1,0 +1,212 @@
+"""Whom a run calls when it needs a person, and until when it goes on calling (docs/operations.md). Facts only. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from upgrade.engine.course import abort_preview, may_start
+from upgrade.events import EventKind, UpgradeEvent
+from upgrade.facts import Value
+from upgrade.run import Intent, NodegroupMix, RunStatus, UnderWay, UpgradeRun
+from upgrade.troubles import CallKind, Rung, Trouble, troubles_of
+
+#: How much of the time to its expiry has passed when a plan that waits is brought to mind again.
+_REMINDED_AT: Final = {"half": 0.5, "three-quarters": 0.75}
+
+
+class CallPolicy(Value):
+    """Whom to call and when, all counted from the moment at which the trouble began.
+
+    Args:
+        owner: of the cluster, if that is a Slack user or user group.
+        group: the user group that is on call.
+        group_after: how long the person in charge has before the group is called.
+        pages: whether there is a webhook to call.
+        pages_after: how long people have before the webhooks are called.
+        repeat: how often all of them are called again, until somebody acknowledges.
+        approvers: users and user groups who may approve.
+    """
+
+    owner: str | None = None
+    group: str | None = None
+    group_after: timedelta = timedelta(minutes=10)
+    pages: bool = False
+    pages_after: timedelta = timedelta(minutes=20)
+    repeat: timedelta = timedelta(minutes=30)
+    approvers: tuple[str, ...] = ()
+
+
+class Call(Value):
+    """One call to a person or a pager.
+
+    Args:
+        key: tells it from the others of its run; the same after every restart.
+        trouble: the key of what it is about; empty for a reminder to approvers.
+        to: Slack users and user groups who are called, by id; empty when only the webhooks are.
+        pages: the webhooks hear of it.
+        due_at: from when it goes out.
+        until: from then on another says the same; None: it goes out however late.
+        since: when the trouble began, or the approval was asked for.
+        reason: as that of the trouble.
+    """
+
+    key: str
+    kind: CallKind
+    trouble: str = ""
+    to: tuple[str, ...] = ()
+    pages: bool = False
+    due_at: datetime
+    until: datetime | None = None
+    since: datetime
+    reason: str = ""
+
+    def due(self, now: datetime) -> bool:
+        return self.due_at <= now and (self.until is None or now < self.until)
+
+
+class Standing(Value):
+    """What goes on by itself while nobody does anything, from what is stored.
+
+    Args:
+        under_way: updates that EKS finishes on its own.
+        node_groups: groups whose nodes are on two versions.
+        starts: whether the run would start something by itself.
+    """
+
+    under_way: tuple[UnderWay, ...]
+    node_groups: tuple[NodegroupMix, ...]
+    starts: bool
+
+    @property
+    def steady(self) -> bool:
+        """Nothing moves, nothing is half-way, and nothing will begin."""
+        return not (self.under_way or self.node_groups or self.starts)
+
+
+def standing_of(run: UpgradeRun) -> Standing:
+    left = abort_preview(run)
+    return Standing(under_way=left.under_way, node_groups=left.node_groups, starts=may_start(run))
+
+
+def in_charge(run: UpgradeRun, owner: str | None) -> str:
+    """Who took the run over, else the cluster's owner in Slack, else whoever asked for it."""
+    return run.in_charge or owner or run.requester
+
+
+def calls_of(run: UpgradeRun, events: Sequence[UpgradeEvent], policy: CallPolicy, now: datetime) -> tuple[Call, ...]:
+    """Whom to call, by when it is due: all that is due at ``now``, and of what comes again the next.
+
+    Derived from the run and its whole stream of events alone, so that after any restart the same ones are due.
+    """
+    troubles = troubles_of(run, events)
+    calls = list(_reminders(run, policy))
+    for trouble in troubles:
+        if trouble.calls:
+            quiet = tuple(_quiet(trouble, troubles, events))
+            calls += _stages(run, trouble, policy, quiet)
+            calls += _repeats(run, trouble, policy, quiet, now)
+    return tuple(sorted(calls, key=lambda call: (call.due_at, call.key)))
+
+
+def muted_until(events: Sequence[UpgradeEvent], now: datetime) -> datetime | None:
+    """Until when nobody is called again of what is known; None when nothing is muted."""
+    ends = [_instant(event, "until") for event in events if event.kind is EventKind.RUN_MUTED]
+    return ends[-1] if ends and ends[-1] > now else None
+
+
+# -- stages -----------------------------------------------------------------------------------------------------------
+
+_Quiet = tuple[tuple[datetime, datetime], ...]
+
+
+def _stages(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quiet) -> Iterator[Call]:
+    person = in_charge(run, policy.owner)
+    delays = {Rung.PERSON: timedelta(0), Rung.GROUP: policy.group_after, Rung.PAGES: policy.pages_after}
+    for rung in trouble.rungs:
+        to = {Rung.PERSON: person, Rung.GROUP: policy.group}.get(rung)
+        pages = rung is Rung.PAGES and policy.pages
+        if to or pages:
+            due_at = trouble.since if trouble.at_once else trouble.since + delays[rung]
+            yield _call(trouble, rung.value, (to,) if to else (), due_at=_after(due_at, quiet), pages=pages)
+
+
+def _repeats(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quiet, now: datetime) -> Iterator[Call]:
+    """Everybody again: the one that is due now, and the next."""
+    if trouble.rungs == (Rung.PERSON,):
+        return
+    last = trouble.since if trouble.at_once else trouble.since + policy.pages_after
+    to = tuple(dict.fromkeys(one for one in (in_charge(run, policy.owner), policy.group) if one))
+    number = max(0, (now - last) // policy.repeat)
+    while True:
+        due_at = last + policy.repeat * number
+        if number and _after(due_at, quiet) == due_at:
+            yield _call(trouble, f"again-{number}", to, due_at=due_at, pages=policy.pages, until=due_at + policy.repeat)
+        number += 1
+        if due_at > now and _after(due_at, quiet) == due_at:
+            return
+
+
+def _call(
+    trouble: Trouble,
+    stage: str,
+    to: tuple[str, ...],
+    *,
+    due_at: datetime,
+    pages: bool,
+    until: datetime | None = None,
+) -> Call:
+    return Call(
+        key=f"{trouble.key}:{stage}",
+        kind=trouble.kind,
+        trouble=trouble.key,
+        to=to,
+        pages=pages,
+        due_at=due_at,
+        until=until,
+        since=trouble.since,
+        reason=trouble.reason,
+    )
+
+
+def _quiet(
+    trouble: Trouble, troubles: Sequence[Trouble], events: Sequence[UpgradeEvent]
+) -> Iterator[tuple[datetime, datetime]]:
+    """When nobody is called of it: people muted the run after it began, until the time they gave or a new failure."""
+    for event in events:
+        if event.kind is EventKind.RUN_MUTED and event.seq > trouble.seq:
+            fresh = [one.since for one in troubles if one.seq > event.seq]
+            yield event.at, min([_instant(event, "until"), *fresh])
+
+
+def _after(due_at: datetime, quiet: _Quiet) -> datetime:
+    """``due_at``, or the end of the time in which nobody is called."""
+    for begins, ends in quiet:
+        if begins <= due_at < ends:
+            due_at = ends
+    return due_at
+
+
+def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
+    """A plan that waits: those who may approve are reminded twice before it expires."""
+    waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None and run.intent is not Intent.ABORT
+    if not waits or run.expires_at is None or not policy.approvers:
+        return
+    expires_at = run.expires_at
+    asked_at = expires_at - run.policy.approval_expires
+    dues = {name: asked_at + run.policy.approval_expires * part for name, part in _REMINDED_AT.items()}
+    ends = [*list(dues.values())[1:], expires_at]
+    for (name, due_at), until in zip(dues.items(), ends, strict=True):
+        yield Call(
+            key=f"approval:{int(asked_at.timestamp())}:{name}",
+            kind=CallKind.APPROVAL,
+            to=policy.approvers,
+            due_at=due_at,
+            until=until,
+            since=asked_at,
+        )
+
+
+def _instant(event: UpgradeEvent, name: str) -> datetime:
+    return datetime.fromisoformat(str(event.data[name]))
