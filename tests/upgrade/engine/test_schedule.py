@@ -358,7 +358,7 @@ def test_a_phase_that_begins_after_the_approvals_lapsed_asks_again_once() -> Non
     assert play(run, PASSED, now=NOW + timedelta(days=7))[0].status is RunStatus.RUNNING
     asking, told = play(run, PASSED, PASSED, now=OLD)
     assert (asking.status, asking.waiting_for, asking.approvals) == (RunStatus.AWAITING_APPROVAL, PLAN_GATE, ())
-    assert kinds(told) == ["warning-raised"]
+    assert kinds(told) == ["warning-raised", "gate-opened"]
     going, told = play(asking, approve(), PASSED, now=OLD + HOUR)
     assert going.status is RunStatus.RUNNING
     assert kinds(told) == ["approval-given", "gate-passed"]
@@ -380,7 +380,7 @@ def test_what_will_have_lapsed_when_the_window_opens_is_asked_while_it_is_closed
 def test_an_approval_that_will_not_last_until_the_start_is_asked_for_at_the_look_ahead() -> None:
     run, told = play(scheduled(NOW + 9 * DAY), AHEAD, now=NOW + 8 * DAY)
     assert (run.status, run.wanted_at) == (RunStatus.AWAITING_APPROVAL, NOW + 9 * DAY)
-    assert kinds(told) == ["checks-finished", "warning-raised"]
+    assert kinds(told) == ["checks-finished", "warning-raised", "plan-ready"]
     run, _ = play(run, approve(), now=NOW + 8 * DAY + HOUR)
     assert (run.status, run.start_at) == (RunStatus.SCHEDULED, NOW + 9 * DAY)
     assert play(scheduled(NOW + 7 * DAY), AHEAD, now=NOW + 6 * DAY)[0].status is RunStatus.SCHEDULED
