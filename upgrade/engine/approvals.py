@@ -59,10 +59,12 @@ def ask_again(draft: Draft) -> None:
         EventKind.WARNING_RAISED,
         text="The approval of this plan was given too long ago to count for what comes next: it is asked for again.",
     )
-    if draft.run.started_at is None and draft.run.plan is not None:
+    await_approval(draft, PLAN_GATE)
+    if draft.run.started_at is not None or draft.run.plan is None:
+        draft.tell(EventKind.GATE_OPENED, gate=PLAN_GATE)
+    else:
         unschedule(draft)
         draft.tell(EventKind.PLAN_READY, digest=draft.run.plan.digest)
-    await_approval(draft, PLAN_GATE)
 
 
 def decide(draft: Draft, signal: DecisionGiven) -> None:
