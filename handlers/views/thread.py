@@ -362,6 +362,13 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
     EventKind.BOT_RESTARTED: _restarted,
     EventKind.WINDOW_CLOSED: _closed,
     EventKind.WINDOW_OPENED: f"{Mark.CLOCK} The maintenance window is open",
+    EventKind.CALL_ACKNOWLEDGED: lambda told: f"{Mark.DONE} {told.who} is on it",
+    EventKind.RUN_TAKEN_OVER: lambda told: (
+        f"{Mark.DONE} {told.who} is in charge of this run now"
+        + (f", in place of {person(told.text('before'))}" if told.text("before") else "")
+    ),
+    EventKind.RUN_MUTED: lambda told: f"{Mark.CLOCK} {told.who} muted its calls until {told.when('until')}",
+    EventKind.NOTE_ADDED: lambda told: f"{told.who} notes: {esc(told.text('text'))}",
     EventKind.SLACK_UNREACHABLE: lambda told: (
         f"{Mark.WARNING} Slack was out of reach since {told.when('since')}: no new step was started"
     ),

@@ -242,6 +242,10 @@ EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     },
     EventKind.RUN_SUCCEEDED: {"seconds": 4320},
     EventKind.BOT_RESTARTED: {"following": [{"step_id": f"control-plane@{V35}", "update_id": "5f3c-77"}]},
+    EventKind.CALL_ACKNOWLEDGED: {"call": "step-failed"},
+    EventKind.RUN_TAKEN_OVER: {"before": "U0BEN"},
+    EventKind.RUN_MUTED: {"until": NOW.isoformat()},
+    EventKind.NOTE_ADDED: {"text": "the budget of shop/web is being changed"},
     EventKind.SLACK_UNREACHABLE: {"since": NOW.isoformat()},
 }
 
