@@ -38,6 +38,9 @@ _WRITING = (
     Action.RESCHEDULE_TO,
     Action.RESCHEDULE_NOW,
     Action.CANCEL,
+    Action.ACKNOWLEDGE,
+    Action.TAKE_OVER,
+    Action.MUTE,
 )
 _ASKING = (
     Action.ABORT,
@@ -96,6 +99,12 @@ def _commit_on_run(talk: Conversation, action: Action, caller: Caller, ref: RunR
         service.approve(ref.run, gate=ref.gate, digest=ref.digest, actor=actor, origin=origin)
     elif action is Action.CONFIRM:
         service.confirm(ref.run, ref.step, actor=actor, origin=origin)
+    elif action is Action.ACKNOWLEDGE:
+        service.acknowledge(ref.run, call=ref.step, actor=actor, origin=origin)
+    elif action is Action.TAKE_OVER:
+        service.take_over(ref.run, actor=actor, origin=origin)
+    elif action is Action.MUTE:
+        service.mute(ref.run, actor=actor, origin=origin)
     elif action is Action.RESCHEDULE_NOW:
         service.reschedule(ref.run, None, actor=actor, origin=origin)
     else:

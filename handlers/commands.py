@@ -33,6 +33,8 @@ from handlers.views.runs import (
     render_history,
     render_lifted,
     render_looking,
+    render_muted,
+    render_noted,
     render_rescheduled,
     render_started,
     render_status,
@@ -45,6 +47,8 @@ from handlers.words import (
     HistoryCommand,
     LiftCommand,
     Look,
+    MuteCommand,
+    NoteCommand,
     OpenDialog,
     RescheduleCommand,
     RunCommand,
@@ -92,7 +96,7 @@ def writes(wanted: Command) -> bool:
     if asks_when(wanted):
         return wanted.when is not None and not needs_a_zone(wanted.when)
     starts = isinstance(wanted, ClusterCommand) and wanted.word is Word.START
-    return starts or isinstance(wanted, RunCommand | LiftCommand)
+    return starts or isinstance(wanted, RunCommand | LiftCommand | MuteCommand | NoteCommand)
 
 
 def opens_a_form(wanted: Command) -> bool:
@@ -110,7 +114,7 @@ def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None
     if isinstance(wanted, ClusterCommand):
         request = request_of(talk, wanted)
         return start(talk, caller, request, start_at=start_of(talk.service, wanted.when, request.cluster))
-    if not isinstance(wanted, RunCommand | RescheduleCommand | LiftCommand):
+    if not isinstance(wanted, RunCommand | RescheduleCommand | LiftCommand | MuteCommand | NoteCommand):
         raise TypeError(f"{wanted!r} writes nothing")
     run = talk.service.run_of(wanted.subject)
     thread = talk.post.thread_link(run.id)
@@ -119,6 +123,8 @@ def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None
     if isinstance(wanted, LiftCommand):
         lift(talk, caller, run, wanted.freeze, wanted.reason)
         return render_lifted(run, wanted.freeze, thread)
+    if isinstance(wanted, MuteCommand | NoteCommand):
+        return tend(talk, caller, wanted, run)
     steer(talk, caller, wanted.word, run.id)
     return render_steered(run, wanted.word, thread)
 
@@ -159,8 +165,20 @@ def steer(talk: Conversation, caller: Caller, word: RunWord, run_id: str) -> Non
         Word.RETRY: talk.service.retry,
         Word.RECHECK: talk.service.recheck,
         Word.ABORT: talk.service.abort,
+        Word.ACKNOWLEDGE: talk.service.acknowledge,
+        Word.TAKE_OVER: talk.service.take_over,
     }
     verbs[word](run_id, actor=caller.user, origin=caller.origin)
+
+
+def tend(talk: Conversation, caller: Caller, wanted: MuteCommand | NoteCommand, run: UpgradeRun) -> Message:
+    """Ask for quiet, or write something down."""
+    thread = talk.post.thread_link(run.id)
+    if isinstance(wanted, NoteCommand):
+        talk.service.note(run.id, wanted.text, actor=caller.user, origin=caller.origin)
+        return render_noted(run, thread)
+    talk.service.mute(run.id, wanted.lasts, actor=caller.user, origin=caller.origin)
+    return render_muted(run, wanted.lasts, thread)
 
 
 def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Message | None:

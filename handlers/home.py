@@ -13,7 +13,7 @@ from handlers.conversation import Caller, Conversation
 from handlers.errors import attempt
 from handlers.parse import parse_in_thread
 from handlers.views.home import render_home
-from handlers.words import CommandUnclear
+from handlers.words import CommandUnclear, MuteCommand, NoteCommand
 
 
 def register(app: App, talk: Conversation) -> None:
@@ -61,7 +61,11 @@ def _steer(talk: Conversation, caller: Caller, event: dict[str, Any]) -> None:
         raise CommandUnclear(
             "Mention me in the thread of a run that is not finished.", f"Elsewhere: {talk.command} help."
         )
-    commands.steer(talk, caller, parse_in_thread(str(event.get("text", ""))), run_id)
+    wanted = parse_in_thread(str(event.get("text", "")))
+    if isinstance(wanted, MuteCommand | NoteCommand):
+        commands.tend(talk, caller, wanted, talk.service.run(run_id))
+    else:
+        commands.steer(talk, caller, wanted, run_id)
 
 
 def _done() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -21,6 +22,8 @@ from handlers.words import (
     HistoryCommand,
     LiftCommand,
     Look,
+    MuteCommand,
+    NoteCommand,
     OpenDialog,
     PlanWord,
     RescheduleCommand,
@@ -42,6 +45,8 @@ _VERSION = re.compile(r"v?\d{1,2}\.\d{1,3}")
 #: Words, of which the first may stand in quotation marks, as Slack's keyboards and people write them.
 _QUOTED = re.compile(r"""\s*(?:"([^"]+)"|“([^“”]+)”|'([^']+)')(?=\s|$)(.*)""", re.DOTALL)
 _BUTTONS_ONLY: Final = ("approve", "reject", "waive", "confirm")
+_LASTS = re.compile(r"(\d{1,4})(m|h)")
+_UNITS: Final = {"m": "minutes", "h": "hours"}
 _OPTIONS: Final = ("to", "only", "nodes")
 _STARTS: Final = ("at", "in")
 
@@ -56,6 +61,8 @@ def parse(text: str) -> Command:
     words = text.split()
     if not words:
         return OpenDialog()
+    if " ".join(words[:2]).lower() == Word.TAKE_OVER:
+        words = [Word.TAKE_OVER, *words[2:]]
     word, rest = _first_word(words[0]), words[1:]
     if word in PLAN_WORDS:
         return _cluster_command(word, rest)
@@ -63,6 +70,9 @@ def parse(text: str) -> Command:
         return _reschedule(rest)
     if word is Word.LIFT:
         return _lift(rest, text)
+    if word in (Word.MUTE, Word.NOTE):
+        tend = _mute if word is Word.MUTE else _note
+        return tend(_subject(word, rest), rest[1:])
     return _short_command(word, rest)
 
 
@@ -78,10 +88,19 @@ def _short_command(word: Word, rest: Sequence[str]) -> Command:
     return HistoryCommand(_cluster(rest[0]) if rest else None)
 
 
-def parse_in_thread(text: str) -> RunWord:
+def parse_in_thread(text: str) -> RunWord | MuteCommand | NoteCommand:
     """Read a mention inside a run's thread, such as ``<@U0BOT> pause``. Raises CommandUnclear."""
-    words = [word for word in text[:LONGEST_TEXT].split() if not word.startswith("<@")]
-    allowed = ", ".join(RUN_WORDS)
+    words = text.split()
+    words = words[1:] if words and words[0].startswith("<@") else words
+    first = words[0].lower() if words else ""
+    if first == Word.NOTE:
+        return _note("", words[1:])
+    words = [word for word in words if not word.startswith("<@")]
+    if first == Word.MUTE:
+        return _mute("", words[1:])
+    if " ".join(words).lower() == Word.TAKE_OVER:
+        return Word.TAKE_OVER
+    allowed = ", ".join((*RUN_WORDS, Word.MUTE, Word.NOTE))
     if len(words) != 1:
         raise CommandUnclear("In the thread of a run, mention me with one word.", f"I know: {allowed}.")
     for word in RUN_WORDS:
@@ -257,6 +276,22 @@ def _reschedule(rest: Sequence[str]) -> RescheduleCommand:
     when, used = _start(word, name, left)
     _nothing_more(word, left[used:])
     return RescheduleCommand(subject, when)
+
+
+def _mute(subject: str, rest: Sequence[str]) -> MuteCommand:
+    if not rest:
+        return MuteCommand(subject)
+    _nothing_more(Word.MUTE, rest[1:])
+    found = _LASTS.fullmatch(rest[0].lower())
+    if found is None:
+        raise CommandUnclear(f"{shown(rest[0])} is no time to be quiet for.", "Write one such as 30m or 2h.")
+    return MuteCommand(subject, timedelta(**{_UNITS[found[2]]: int(found[1])}))
+
+
+def _note(subject: str, rest: Sequence[str]) -> NoteCommand:
+    if not rest:
+        raise CommandUnclear("What shall I note?", _write(Word.NOTE))
+    return NoteCommand(subject, " ".join(rest))
 
 
 def _lift(rest: Sequence[str], text: str) -> LiftCommand:

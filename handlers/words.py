@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal
 
 from upgrade.errors import UpgradeError
 from upgrade.plan import NodePolicy, Scope
+from upgrade.verbs import MUTED
 from upgrade.versions import KubernetesVersion
 
 if TYPE_CHECKING:
@@ -39,13 +41,26 @@ class Word(StrEnum):
     RECHECK = "recheck"
     ABORT = "abort"
     LIFT = "lift"
+    ACKNOWLEDGE = "acknowledge"
+    TAKE_OVER = "take over"
+    MUTE = "mute"
+    NOTE = "note"
     HISTORY = "history"
     EXPLAIN = "explain"
 
 
 LookWord = Literal[Word.HELP, Word.CLUSTERS, Word.CALENDAR, Word.STATUS]
 PlanWord = Literal[Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE]
-RunWord = Literal[Word.CANCEL, Word.PAUSE, Word.RESUME, Word.RETRY, Word.RECHECK, Word.ABORT]
+RunWord = Literal[
+    Word.CANCEL,
+    Word.PAUSE,
+    Word.RESUME,
+    Word.RETRY,
+    Word.RECHECK,
+    Word.ABORT,
+    Word.ACKNOWLEDGE,
+    Word.TAKE_OVER,
+]
 
 LOOK_WORDS: Final[tuple[LookWord, ...]] = (Word.HELP, Word.CLUSTERS, Word.CALENDAR, Word.STATUS)
 PLAN_WORDS: Final[tuple[PlanWord, ...]] = (Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE)
@@ -56,6 +71,8 @@ RUN_WORDS: Final[tuple[RunWord, ...]] = (
     Word.RETRY,
     Word.RECHECK,
     Word.ABORT,
+    Word.ACKNOWLEDGE,
+    Word.TAKE_OVER,
 )
 
 _REQUEST: Final = "CLUSTER [to VERSION] [only SCOPE] [nodes POLICY]"
@@ -77,6 +94,10 @@ USAGE: Final[Mapping[Word, str]] = {
     Word.RECHECK: "recheck RUN|CLUSTER",
     Word.ABORT: "abort RUN|CLUSTER",
     Word.LIFT: "lift RUN|CLUSTER FREEZE REASON",
+    Word.ACKNOWLEDGE: "acknowledge RUN|CLUSTER",
+    Word.TAKE_OVER: "take over RUN|CLUSTER",
+    Word.MUTE: "mute RUN|CLUSTER [TIME]",
+    Word.NOTE: "note RUN|CLUSTER TEXT",
     Word.HISTORY: "history [CLUSTER]",
     Word.EXPLAIN: "explain CODE",
 }
@@ -160,6 +181,28 @@ class LiftCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class MuteCommand:
+    """No more calls of what is known, for so long; ``subject`` is empty in the thread of a run."""
+
+    subject: str
+    lasts: timedelta = MUTED
+
+    def __str__(self) -> str:
+        return f"mute {self.subject} {int(self.lasts.total_seconds()) // 60}m"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCommand:
+    """Something for the story of a run; ``subject`` is empty in its thread."""
+
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"note {self.subject} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryCommand:
     cluster: str | None = None
 
@@ -178,7 +221,16 @@ class ExplainCommand:
 
 
 Command = (
-    OpenDialog | Look | ClusterCommand | RunCommand | RescheduleCommand | LiftCommand | HistoryCommand | ExplainCommand
+    OpenDialog
+    | Look
+    | ClusterCommand
+    | RunCommand
+    | RescheduleCommand
+    | LiftCommand
+    | MuteCommand
+    | NoteCommand
+    | HistoryCommand
+    | ExplainCommand
 )
 
 

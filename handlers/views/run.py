@@ -151,4 +151,5 @@ def _took(progress: PhaseProgress) -> str:
 def _people(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> str:
     acted = [f"{_ACTED[event.kind]} {person(event.actor)}" for event in events if event.kind in _ACTED and event.actor]
     said = list(dict.fromkeys(reversed(acted)))[5::-1]
-    return " · ".join([f"requested by {person(run.requester)}", *said, f"run {code(run.id)}"])
+    charge = [f"in the hands of {person(run.in_charge)}"] if run.in_charge else []
+    return " · ".join([*charge, f"requested by {person(run.requester)}", *said, f"run {code(run.id)}"])

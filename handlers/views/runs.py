@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from handlers.views import kit
 from handlers.views.kit import Message
 from handlers.views.progress import Mark, status_line, versions
 from handlers.views.rests import until_start
-from handlers.views.text import code, count, esc, link, local_time, person
+from handlers.views.text import code, count, duration, esc, link, local_time, person
 from handlers.words import RunWord, Word
 from upgrade.eks import ClusterId
 from upgrade.plan import PlanRequest
@@ -23,6 +23,8 @@ _STEERED = {
     Word.RETRY: "The failed step is tried again, if that is for you to say: the thread tells.",
     Word.RECHECK: "I look at the cluster again, if that is for you to say: the thread tells.",
     Word.CANCEL: "It does not take place, if that is for you to say: the thread tells.",
+    Word.ACKNOWLEDGE: "It calls no more for what it called for.",
+    Word.TAKE_OVER: "It is in your hands, if that is for you to say: the thread tells.",
     Word.ABORT: "It stops for good, if that is for you to say: the thread tells. What is under way finishes.",
 }
 
@@ -71,6 +73,17 @@ def render_rescheduled(run: UpgradeRun, start_at: datetime | None, thread: str |
 def render_lifted(run: UpgradeRun, freeze: str, thread: str | None) -> Message:
     said = f"noted. The freeze “{esc(freeze)}” holds it no longer, if that is for you to say: the thread tells."
     return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+
+
+def render_muted(run: UpgradeRun, lasts: timedelta, thread: str | None) -> Message:
+    said = (
+        f"noted. It calls nobody of what is known for {duration(lasts)}, if that is for you to say: the thread tells."
+    )
+    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+
+
+def render_noted(run: UpgradeRun, thread: str | None) -> Message:
+    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: written down. {_where(run.id, thread)}")
 
 
 def render_looking(request: PlanRequest) -> Message:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,8 @@ from handlers.words import (
     HistoryCommand,
     LiftCommand,
     Look,
+    MuteCommand,
+    NoteCommand,
     OpenDialog,
     RescheduleCommand,
     RunCommand,
@@ -61,6 +63,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(RunCommand, st.sampled_from(RUN_WORDS), CLUSTERS),
     st.builds(RescheduleCommand, CLUSTERS, st.none() | STARTS | st.just(Now())),
     st.builds(LiftCommand, CLUSTERS, SENTENCES, SENTENCES),
+    st.builds(MuteCommand, CLUSTERS, st.integers(0, 9999).map(lambda minutes: timedelta(minutes=minutes))),
+    st.builds(NoteCommand, CLUSTERS, SENTENCES),
     st.builds(HistoryCommand, st.none() | CLUSTERS),
 )
 WORDS = st.sampled_from(
@@ -139,6 +143,10 @@ def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
         ("reschedule r-1 at tomorrow 22:00", RescheduleCommand("r-1", At(time(22), "tomorrow"))),
         ("cancel prod-eu", RunCommand(Word.CANCEL, "prod-eu")),
         ("calendar", Look(Word.CALENDAR)),
+        ("Take Over prod-eu", RunCommand(Word.TAKE_OVER, "prod-eu")),
+        ("mute prod-eu", MuteCommand("prod-eu")),
+        ("mute prod-eu 2h", MuteCommand("prod-eu", timedelta(hours=2))),
+        ("note prod-eu waiting for <@U0ADA>", NoteCommand("prod-eu", "waiting for <@U0ADA>")),
         ("lift prod-eu sale it is agreed", LiftCommand("prod-eu", "sale", "it is agreed")),
         ("lift prod-eu “year end”  agreed  with ops", LiftCommand("prod-eu", "year end", "agreed with ops")),
         ("lift prod-eu 'year end' agreed", LiftCommand("prod-eu", "year end", "agreed")),
@@ -201,6 +209,10 @@ def test_commands(text: str, command: Command) -> None:
         ("lift prod-eu", "Which freeze shall I lift?", 'such as lift prod-eu "year end" agreed'),
         ("lift prod-eu sale", "Why shall “sale” be lifted?", "lift RUN|CLUSTER FREEZE REASON"),
         ('lift prod-eu "year end"', "Why shall “year end” be lifted?", "lift RUN|CLUSTER FREEZE REASON"),
+        ("take over", "Which run shall I take over?", "take over RUN|CLUSTER"),
+        ("mute prod-eu soon", "“soon” is no time to be quiet for.", "30m or 2h"),
+        ("mute prod-eu 2h please", "“please” is too much.", "mute RUN|CLUSTER [TIME]"),
+        ("note prod-eu", "What shall I note?", "note RUN|CLUSTER TEXT"),
         ("explain", "Which check shall I explain?", "explain CODE, such as explain PDB001"),
         ("explain <!channel>", "“<!channel>” is not the code of a check.", "PDB001"),
         ("explain PDB001 PDB002", "“PDB002” is too much.", "explain CODE"),
@@ -219,6 +231,11 @@ def test_what_is_no_command_is_refused_with_the_word_and_the_way_out(text: str, 
 def test_a_mention_in_a_thread_steers_the_run() -> None:
     assert parse_in_thread("<@U0BOT> pause") is Word.PAUSE
     assert parse_in_thread("  <@U0BOT>  RESUME ") is Word.RESUME
+    assert parse_in_thread("<@U0BOT> take over") is Word.TAKE_OVER
+    assert parse_in_thread("<@U0BOT> mute 30m") == MuteCommand("", timedelta(minutes=30))
+    assert parse_in_thread("<@U0BOT> note the disk of <@U0ADA> is full") == NoteCommand(
+        "", "the disk of <@U0ADA> is full"
+    )
     with pytest.raises(CommandUnclear, match="does not steer a run"):
         parse_in_thread("<@U0BOT> explode")
     with pytest.raises(CommandUnclear, match="with one word"):

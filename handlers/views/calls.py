@@ -1,0 +1,135 @@
+"""A call: what happens, what can wait until morning, and what each button does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from handlers.ids import Action, RunRef
+from handlers.views import kit
+from handlers.views.buttons import applicable
+from handlers.views.kit import Message
+from handlers.views.limits import Block, fit
+from handlers.views.progress import Mark, in_words, title_of
+from handlers.views.text import count, esc, link, local_time, person
+from upgrade.calls import Call, standing_of
+from upgrade.run import NodegroupMix, UpgradeRun
+from upgrade.troubles import CallKind, Trouble
+
+_MARKS: Final[Mapping[CallKind, str]] = {
+    CallKind.STALLED: "📟",
+    CallKind.FAILED: "📟",
+    CallKind.DECISION: "📟",
+    CallKind.APPROVAL: "⏳",
+}
+#: What the buttons under the run's message do, behind their name.
+_MEANING: Final[Mapping[Action, str]] = {
+    Action.APPROVE: "lets it go on",
+    Action.REJECT: "ends the run",
+    Action.RECHECK: "looks at the cluster again and goes on if it may",
+    Action.WAIVE: "accepts a finding",
+    Action.CONFIRM: "says that it is done",
+    Action.RETRY: "tries the step again",
+    Action.RESUME: "goes on",
+    Action.PAUSE: "starts nothing more",
+    Action.RESCHEDULE: "gives it another start",
+    Action.RESCHEDULE_NOW: "starts it as soon as it may",
+    Action.CANCEL: "calls it off",
+    Action.LIFT: "lets it go on in a freeze",
+    Action.ABORT: "ends the run here; what is under way finishes",
+}
+_NAMES: Final[Mapping[Action, str]] = {Action.RESCHEDULE_NOW: "Start now"}
+#: People and groups who are named.
+_CALLED: Final = 10
+#: Of one reason: it may be what a service said.
+_REASON: Final = 600
+
+
+def render_call(call: Call, run: UpgradeRun, thread: str | None, *, direct: bool = False) -> Message:
+    """A call to people in the thread of the run.
+
+    Args:
+        thread: the address of the run's thread.
+        direct: it is a message to one person, who is not in the thread.
+    """
+    called = "" if direct else f"{' '.join(map(person, call.to[:_CALLED]))} "
+    if call.kind is CallKind.APPROVAL:
+        return _reminder(call, run, called, thread if direct else None)
+    lines = call_lines(call, run)
+    first = f"{_MARKS[call.kind]} {called}{lines[0]}"
+    where = [link(thread, "To its thread")] if direct and thread else []
+    last = [*lines[-1:], *where]
+    blocks = [kit.section(first, *lines[1:-1]), kit.context(" · ".join(last)), *kit.actions(_buttons(call, run))]
+    return Message(first, blocks)
+
+
+def call_lines(call: Call, run: UpgradeRun) -> list[str]:
+    """Mrkdwn: what happens, since when, what goes on by itself, and, last, what the buttons do."""
+    reason = fit(in_words(run.plan, call.reason), _REASON)
+    return [
+        f"*{esc(run.cluster.name)}* needs you: {reason}",
+        f"Since {local_time(call.since)}.",
+        *_until_morning(run),
+        _what_buttons_do(run),
+    ]
+
+
+def render_call_over(trouble: Trouble, run: UpgradeRun) -> Message:
+    """A call that nobody has to answer any more: who did, or that it is over."""
+    reason = fit(in_words(run.plan, trouble.reason), _REASON)
+    if trouble.open and trouble.acknowledged_by is not None:
+        line = f"{Mark.DONE} {person(trouble.acknowledged_by)} has seen it: *{esc(run.cluster.name)}*: {reason}"
+    else:
+        by = f" {person(trouble.acknowledged_by)} had seen it." if trouble.acknowledged_by else ""
+        line = f"{Mark.DONE} Over: *{esc(run.cluster.name)}*: {reason}{by}"
+    return Message(line, [kit.section(line)])
+
+
+def _until_morning(run: UpgradeRun) -> list[str]:
+    standing = standing_of(run)
+    if standing.steady:
+        return ["It can wait until morning: no update is under way, no node group is half-way, nothing new starts."]
+    lines = []
+    if standing.under_way:
+        going = ", ".join(title_of(run.plan, one.step_id) for one in standing.under_way)
+        lines.append(f"Under way at EKS: {going}. EKS finishes that on its own; nobody has to wait for it.")
+    if standing.node_groups:
+        groups = ", ".join(map(_mix, standing.node_groups))
+        lines.append(
+            f"Half-way: {groups}. Nodes of both versions work beside each other and can stay so until morning."
+        )
+    goes_on = "The rest of the run goes on by itself." if standing.starts else "Nothing new starts by itself."
+    return [*lines, goes_on]
+
+
+def _mix(mix: NodegroupMix) -> str:
+    nodes = ", ".join(f"{number} on {version}" for version, number in mix.kubelets)
+    closed = f"; {count(mix.cordoned, 'node')} take no new pods" if mix.cordoned else ""
+    return f"{esc(mix.name)} ({nodes}{closed})"
+
+
+def _what_buttons_do(run: UpgradeRun) -> str:
+    tend = "*Acknowledge* ends these calls. *Take over* also puts you in charge. *Mute* keeps them quiet for an hour."
+    steer = [
+        f"*{_NAMES.get(one, one.verb.capitalize())}* {_MEANING[one]}" for one in applicable(run) if one in _MEANING
+    ]
+    return f"{tend} Under the run's message: {'; '.join(steer)}." if steer else tend
+
+
+def _buttons(call: Call, run: UpgradeRun) -> list[Block]:
+    value = RunRef(run.id, step=call.trouble).encode()
+    return [
+        kit.button("Acknowledge", Action.ACKNOWLEDGE, value, style="primary"),
+        kit.button("Take over", Action.TAKE_OVER, value),
+        kit.button("Mute 1 h", Action.MUTE, value),
+    ]
+
+
+def _reminder(call: Call, run: UpgradeRun, called: str, thread: str | None) -> Message:
+    until = f" until {local_time(run.expires_at)}" if run.expires_at else ""
+    where = f" {link(thread, 'To its thread')}" if thread else ""
+    line = (
+        f"{_MARKS[call.kind]} {called}The plan for *{esc(run.cluster.name)}* still waits for an approval{until}. "
+        f"Approve or reject it under the run's message.{where}"
+    )
+    return Message(line, [kit.section(line)])

@@ -1,0 +1,74 @@
+"""Calls as people read them: within Slack's rules, nothing comes alive, and true of what goes on by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from handlers.ids import Action, RunRef
+from handlers.views.calls import render_call, render_call_over
+from handlers.views.kit import Message
+from tests.handlers import samples
+from tests.handlers.test_views import WORDS, assert_nothing_comes_alive, assert_slack_takes, mrkdwn_of
+from upgrade.calls import Call
+from upgrade.run import RunStatus, StepState, StepStatus
+from upgrade.troubles import CallKind, Trouble
+
+THREAD = "https://acme.slack.com/archives/C0OPS/p1"
+STEP = "control-plane@1.35"
+UNDER_WAY = {STEP: StepState(status=StepStatus.FOLLOWING, update_id="u-1", slow_told=True)}
+
+
+def call(kind: CallKind = CallKind.FAILED, reason: str = f"{STEP} failed: no") -> Call:
+    due_at = samples.NOW
+    return Call(
+        key="failed:7:person", kind=kind, trouble="failed:7", to=("U0ADA",), due_at=due_at, since=due_at, reason=reason
+    )
+
+
+def words(message: Message) -> str:
+    return "\n".join(mrkdwn_of(message.blocks))
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("kind", CallKind)
+def test_every_call_is_taken_by_slack_and_nothing_in_it_comes_alive(kind: CallKind, word: str) -> None:
+    run = samples.run(plan=samples.two_hops())
+    trouble = Trouble(key="failed:7", kind=kind, seq=7, since=samples.NOW, reason=word, open=True)
+    for message in (
+        render_call(call(kind, word), run, THREAD),
+        render_call(call(kind, word), run, None, direct=True),
+        render_call_over(trouble, run),
+        render_call_over(trouble.model_copy(update={"acknowledged_by": word or None}), run),
+    ):
+        assert_slack_takes(message)
+        assert_nothing_comes_alive(message)
+
+
+def test_a_call_says_what_can_wait_and_what_each_button_does() -> None:
+    plan = samples.two_hops()
+    still = samples.run(RunStatus.PAUSED, plan=plan, steps={STEP: StepState(status=StepStatus.FAILED)})
+    said = words(render_call(call(), still, THREAD))
+    assert "<@U0ADA>" in said
+    assert "It can wait until morning" in said
+    assert "*Acknowledge* ends these calls" in said
+    assert "*Retry* tries the step again; *Abort* ends the run here" in said
+    going = words(
+        render_call(call(CallKind.STALLED, f"{STEP} takes long."), samples.run(plan=plan, steps=UNDER_WAY), None)
+    )
+    assert "EKS finishes that on its own" in going
+    assert "Nothing new starts by itself." in going
+
+
+def test_the_buttons_of_a_call_carry_what_it_is_about_and_go_when_somebody_has_seen_it() -> None:
+    run = samples.run(plan=samples.two_hops())
+    shown = render_call(call(), run, THREAD, direct=True)
+    assert "<@U0ADA>" not in shown.text
+    (row,) = [block["elements"] for block in shown.blocks if block["type"] == "actions"]
+    assert [one["action_id"] for one in row] == [Action.ACKNOWLEDGE, Action.TAKE_OVER, Action.MUTE]
+    assert {RunRef.decode(one["value"]).step for one in row} == {"failed:7"}
+    trouble = Trouble(
+        key="failed:7", kind=CallKind.FAILED, seq=7, since=samples.NOW, reason="x", open=True, acknowledged_by="U0BEN"
+    )
+    over = render_call_over(trouble, run)
+    assert "<@U0BEN> has seen it" in over.text
+    assert all(block["type"] != "actions" for block in over.blocks)
