@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import uuid
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ def settings_of(*, server: bool = False) -> Settings:
         raise ConfigurationWrong(lines)
     slack = settings.slack
     secrets = [one.get_secret_value() for one in (slack.bot_token, slack.app_token, slack.signing_secret) if one]
+    secrets += [os.environ.get(name, "") for name in settings.on_call.variables.values()]
     set_up_logs(settings.log if server else LogSettings(level="warning"), secrets, clock=settings.make_clock())
     return settings
 

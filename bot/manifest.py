@@ -40,6 +40,8 @@ oauth_config:
       - files:write # the full report of a check
       - groups:history # as channels:history, for private channels that the bot was invited to
       - groups:read # as channels:read, likewise
+      - im:history # as channels:history, for direct messages of the bot
+      - im:write # call a person whom a run needs
       - usergroups:read # who is an operator or an approver
       - users:read # guests, bots and people of other workspaces may not act; whose 22:00 is meant
 settings:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.calls import Calls
 from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
 from bot.outbox import Item, Messages, Outbox
 from bot.pacing import Pacing
@@ -18,6 +19,7 @@ from handlers.conversation import File
 from handlers.views.kit import Message
 from handlers.views.run import render_run
 from handlers.views.thread import render_entry
+from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
 from upgrade.ports import AgendaItem, Clock, StoredMessage
@@ -51,6 +53,7 @@ class Notifier:
 
     Args:
         audience_of: who hears of a cluster, and whom to ask about it.
+        calls_policy_of: whom a run of a cluster calls when it needs a person.
         delivered: called when a notice exists in Slack or Slack is back, so that the engine need not wait to look.
     """
 
@@ -63,6 +66,7 @@ class Notifier:
         channels: Channels,
         *,
         audience_of: Callable[[ClusterId], Audience] = lambda _: Audience(),
+        calls_policy_of: Callable[[ClusterId], CallPolicy] = lambda _: CallPolicy(),
         delivered: Callable[[], None] = lambda: None,
         pacing: Pacing | None = None,
     ) -> None:
@@ -84,6 +88,7 @@ class Notifier:
             thread_link=self.thread_link,
             delivered=delivered,
         )
+        self._people = Calls(self._outbox, clock, policy_of=calls_policy_of, thread_link=self.thread_link)
         #: By run: the version that was looked at, and the real time of the next look.
         self._looked: dict[str, tuple[int, float]] = {}
         self._told: dict[str, list[UpgradeEvent]] = {}
@@ -216,19 +221,22 @@ class Notifier:
         row = rows.get((RUN, ""))
         problem = self._outbox.problem_of(run_id)
         behind = row is None or row.shown_seq < run.last_seq or bool(problem)
-        events = self._events(run) if behind or (NOTICE, "") in rows else []
+        events = self._events(run)
         if row is None or row.ts is None:
             message = self._render_run(run, events, problem)
             return self._outbox.post(Item(run.id, RUN, "", message, self._places(run)), row)
         notice = self._notices.deliver(run, rows, events)
         entry = self._entry(run, events, rows, row) if behind else None
+        calls = self._people.deliver(run, rows, events, row)
         edit = None
         if behind:
-            # Shown in full only with its thread and its notice: until then the run counts as behind.
-            seq = run.last_seq if entry is None and notice is None else row.shown_seq
+            # Shown in full only with its thread, notice and calls: until then the run counts as behind.
+            whole = entry is None and notice is None and calls is None
+            seq = run.last_seq if whole else row.shown_seq
             urgent = run.status not in CAN_WAIT
             edit = self._outbox.edit(row, self._render_run(run, events, problem), seq, urgent=urgent)
-        waits = (entry, notice, edit, self._notices.due_in(run, rows, events))
+        dues = (self._notices.due_in(run, rows, events), self._people.due_in(run, events))
+        waits = (entry, notice, calls, edit, *dues)
         return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)
 
     def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:

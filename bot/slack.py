@@ -111,7 +111,12 @@ class SlackCalls:
         self._call(self._client.api_test)
 
     def channel_id(self, name: str) -> str:
-        """The id of ``#name``; an id stays as it is. Raises SlackRefused(channel_not_found)."""
+        """The id of ``#name``, or of the direct messages with a user; an id of a channel stays as it is.
+
+        Raises SlackRefused(channel_not_found).
+        """
+        if name.startswith(("U", "W")):
+            return self._direct_messages(name)
         if not name.startswith("#"):
             return name
         if name not in self._channels:
@@ -120,6 +125,11 @@ class SlackCalls:
             return self._channels[name]
         except KeyError:
             raise SlackRefused("channel_not_found") from None
+
+    def _direct_messages(self, user: str) -> str:
+        if user not in self._channels:
+            self._channels[user] = str(self._call(self._client.conversations_open, users=user)["channel"]["id"])
+        return self._channels[user]
 
     def _all_channels(self) -> Iterator[dict[str, Any]]:
         cursor = ""

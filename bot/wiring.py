@@ -18,6 +18,8 @@ from slack_sdk import WebClient
 
 from bot.access import RoleAccess, SlackDirectory
 from bot.answers import Answers
+from bot.caller import Caller
+from bot.calling import call_policy, webhooks_of
 from bot.config import WELL_KNOWN, ClusterSettings, Settings
 from bot.console import Console
 from bot.health import Health, health_file
@@ -28,6 +30,7 @@ from bot.pacing import Pacing
 from bot.scheduler import Scheduler
 from bot.slack import SlackCalls, make_client
 from handlers.conversation import Conversation
+from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
 from upgrade.engine.settings import EngineSettings
 from upgrade.gateways.aws.sessions import AwsSessions
@@ -212,6 +215,7 @@ class Server:
     store: SqliteStore
     service: UpgradeService
     notifier: Notifier
+    caller: Caller
     listener: Listener
     answers: Answers
     scheduler: Scheduler
@@ -220,6 +224,7 @@ class Server:
     def start(self) -> None:
         self.service.start_engine()
         self.notifier.start()
+        self.caller.start()
         self.listener.start()
         self.scheduler.start()
 
@@ -228,6 +233,7 @@ class Server:
         self.listener.stop()
         self.answers.stop()
         self.service.stop_engine()
+        self.caller.stop()
         self.notifier.stop()
         self.store.close()
         self.health.remove()
@@ -254,6 +260,8 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     delivery = _Delivery()
     access = _access(settings, calls)
     service = _service(settings, store, clusters, access, delivery)
+    approvers = approvers_of(settings)
+    policies = {cluster.id: call_policy(settings, cluster, approvers) for cluster in settings.clusters}
     audiences = {cluster.id: audience_of(settings, cluster) for cluster in settings.clusters}
     notifier = Notifier(
         service,
@@ -262,11 +270,21 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         settings.make_clock(),
         _channels(settings),
         audience_of=lambda cluster: audiences.get(cluster, Audience()),
+        calls_policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
         delivered=service.delivery_changed,
         pacing=outside.pacing,
     )
     delivery.notifier = notifier
+    caller = Caller(
+        service,
+        store,
+        webhooks_of(settings),
+        settings.make_clock(),
+        policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
+        thread_link=notifier.thread_link,
+    )
     service.on_events(notifier.wake)
+    service.on_events(caller.wake)
     answers = Answers()
     channel = settings.operations_channel
     talk = Conversation(service, notifier, access, settings.slack.command, channel, later=answers.later)
@@ -279,8 +297,8 @@ def make_server(settings: Settings, outside: Outside) -> Server:
             "notifier": lambda: notifier.alive,
         },
     )
-    scheduler = Scheduler([service.wake, notifier.wake, health.write])
-    return Server(store, service, notifier, listener, answers, scheduler, health)
+    scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write])
+    return Server(store, service, notifier, caller, listener, answers, scheduler, health)
 
 
 def _favour_acks() -> None:

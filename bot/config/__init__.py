@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.config.loading import CONFIG_VARIABLE, load_settings, missing_for_serve
+from bot.config.on_call import GenericSettings, OnCallSettings, PagerDutySettings, SnsSettings, WebhookSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings
 from bot.config.sections import (
     SLACK_API,
@@ -28,13 +29,18 @@ __all__ = [
     "ConfigurationWrong",
     "EnvironmentSettings",
     "FreezeSettings",
+    "GenericSettings",
     "LogSettings",
+    "OnCallSettings",
+    "PagerDutySettings",
     "PollSettings",
     "ReadinessSettings",
     "RoleSettings",
     "RolesSettings",
     "Settings",
     "SlackSettings",
+    "SnsSettings",
+    "WebhookSettings",
     "is_loopback",
     "load_settings",
     "missing_for_serve",

@@ -49,6 +49,9 @@ def missing_for_serve(settings: Settings) -> list[str]:
     else:
         wanted.append(("slack.signing_secret", slack.signing_secret, "SLACK_SIGNING_SECRET"))
     lines = [f"{key}: is missing; set {variable}" for key, secret, variable in wanted if secret is None]
+    for key, variable in settings.on_call.variables.items():
+        if not os.environ.get(variable):
+            lines.append(f"{key}: the variable {variable} is not set")
     if not settings.clusters:
         lines.append("clusters: none is configured; name at least one")
     return lines

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.config.on_call import OnCallSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings
 from bot.config.sections import (
     ClusterSettings,
@@ -65,6 +66,8 @@ class Settings(BaseSettings):
     """Who may do what."""
     cli_users: dict[CliName, UserId] = {}
     """Slack user by login name: whose decisions on the command line count."""
+    on_call: OnCallSettings = OnCallSettings()
+    """Who is called when a run needs a person."""
     polls: PollSettings = PollSettings()
     """How often updates are looked at."""
     readiness: ReadinessSettings = ReadinessSettings()

@@ -24,13 +24,17 @@ from bot.config import (
     ClusterSettings,
     EnvironmentSettings,
     FreezeSettings,
+    GenericSettings,
     LogSettings,
+    OnCallSettings,
+    PagerDutySettings,
     PollSettings,
     ReadinessSettings,
     RoleSettings,
     RolesSettings,
     Settings,
     SlackSettings,
+    SnsSettings,
 )
 from docs.pages.markdown import NOTE, code, table
 
@@ -101,6 +105,10 @@ roles:
   operator: {groups: [S0OPERATORS]}
   approver: {groups: [S0APPROVERS]}
   admin: {users: [U0CHI]}
+on_call:                           # whoever is in charge is called at once, the group after 10 minutes
+  group: S0NIGHT
+  webhooks:
+    - {kind: pagerduty, name: platform, key_variable: PAGERDUTY_KEY}
 cli_users: {chi: U0CHI}
 database: /data/eks-upgrade-bot.db
 ```
@@ -113,6 +121,10 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("freezes", "freezes[].", FreezeSettings),
     ("roles", "roles.", RolesSettings),
     ("a role", "roles.ROLE.", RoleSettings),
+    ("on_call", "on_call.", OnCallSettings),
+    ("a webhook of PagerDuty", "on_call.webhooks[].", PagerDutySettings),
+    ("a webhook of Amazon SNS", "on_call.webhooks[].", SnsSettings),
+    ("any other webhook", "on_call.webhooks[].", GenericSettings),
     ("polls", "polls.", PollSettings),
     ("readiness", "readiness.", ReadinessSettings),
     ("log", "log.", LogSettings),

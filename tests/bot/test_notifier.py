@@ -34,7 +34,7 @@ from upgrade.run import RunStatus
 
 ENTRIES = [
     "<@U0ADA> asked for prod-eu",
-    "⛔ Checked",
+    "⛔ Looked",
     "Plan `abababab` is ready",
     "✅ <@U0BEN> approved the plan",
     "🕒 Starts",

@@ -1,0 +1,134 @@
+"""People are called in the thread and directly, once each, and the call is true until it is over. In the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from bot.calls import CALL, DIRECT
+from bot.notifier import Notifier
+from bot.slack import SlackCalls
+from sandbox.slack import Fault, Message, SlackFace
+from tests.bot.conftest import FixedClock, MakeFace, MemoryStore, Story, client_of, deliver, notifier_of, thread_of
+from tests.bot.test_notifier import Died, Mortal, top_of
+from tests.handlers import samples
+from upgrade.calls import CallPolicy
+from upgrade.events import EventKind
+from upgrade.run import RunStatus, StepState, StepStatus
+
+STEP = "control-plane@1.35"
+MINUTE = timedelta(minutes=1)
+POLICY = CallPolicy(owner="U0BEN", group="S0APPROVERS")
+
+
+def fail(story: Story, clock: FixedClock) -> int:
+    story.now = clock.time
+    story.begin(plan=samples.two_hops())
+    failed = {STEP: StepState(status=StepStatus.FAILED)}
+    run = story.tell(EventKind.STEP_FAILED, step=STEP, status=RunStatus.PAUSED, started_at=clock.time, steps=failed)
+    return run.last_seq
+
+
+def calls_in(face: SlackFace) -> list[Message]:
+    return [
+        one
+        for one in thread_of(face, top_of(face))
+        if "needs you" in one.text or "seen it:" in one.text or "Over:" in one.text
+    ]
+
+
+def direct(face: SlackFace, user: str = "U0BEN") -> list[Message]:
+    return [one for one in face.workspace.messages(face.workspace.direct_message(user).id) if one.by_bot]
+
+
+def live(story: Story, clock: FixedClock, step: Callable[[], None], restart: Callable[[], None]) -> None:
+    """A failure, the person and then the group; somebody sees it; somebody ends it."""
+    seq = fail(story, clock)
+    step()
+    clock.time = story.now = clock.time + 12 * MINUTE
+    restart()
+    step()
+    story.tell(EventKind.CALL_ACKNOWLEDGED, actor="U0CY", data={"call": f"failed:{seq}"})
+    step()
+    clock.time = story.now = clock.time + 300 * MINUTE
+    restart()
+    step()
+    story.tell(EventKind.RUN_FAILED, status=RunStatus.FAILED, finished_at=clock.time)
+    step()
+
+
+def assert_called_once_each(face: SlackFace) -> None:
+    person, group = calls_in(face)
+    (told,) = direct(face)
+    assert person.broadcast
+    assert not group.broadcast
+    for message in (person, group, told):
+        assert "Over:" in message.text
+        assert "<@U0CY> had seen it" in message.text
+        assert "action_id" not in str(message.blocks)
+
+
+def test_the_person_in_charge_is_called_in_the_thread_and_directly_then_the_group(
+    face: SlackFace, story: Story
+) -> None:
+    clock = FixedClock()
+    notifier = notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY)
+    fail(story, clock)
+    deliver(notifier)
+    (called,), (told,) = calls_in(face), direct(face)
+    assert "<@U0BEN>" in called.text
+    assert "run.acknowledge" in str(told.blocks)
+    clock.time += 10 * MINUTE
+    deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY))
+    assert ["<!subteam^S0APPROVERS>" in one.text for one in calls_in(face)] == [False, True]
+    assert len(direct(face)) == 1
+
+
+def test_who_cannot_be_told_directly_is_called_in_the_thread_and_nothing_waits(face: SlackFace, story: Story) -> None:
+    clock = FixedClock()
+    notifier = notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY)
+    face.faults.fail_next("conversations.open", Fault("error", code="missing_scope"))
+    fail(story, clock)
+    deliver(notifier)
+    assert len(calls_in(face)) == 1
+    assert direct(face) == []
+
+
+def with_a_death(face: SlackFace, dies_at: int) -> int:
+    """Call and be answered, dying once at that boundary. Returns how many boundaries there were."""
+    count, clock, store = [0], FixedClock(), MemoryStore()
+    story = Story(store)
+
+    def born() -> Notifier:
+        calls: Any = Mortal(SlackCalls(client_of(face)), ("post", "update", "find", "channel_id"), count, dies_at)
+        messages = Mortal(story.store, ("save_message",), count, dies_at)
+        return notifier_of(face, story, calls=calls, messages=messages, clock=clock, calls_policy_of=lambda _: POLICY)
+
+    alive = [born()]
+
+    def step() -> None:
+        try:
+            deliver(alive[0])
+        except Died:
+            alive[0] = born()
+            deliver(alive[0])
+
+    def restart() -> None:
+        alive[0] = born()
+
+    live(story, clock, step, restart)
+    assert {kind for _, kind, _ in store.rows} >= {CALL, DIRECT}
+    return count[0]
+
+
+def test_a_crash_at_any_boundary_calls_nobody_twice_and_forgets_nobody(make_face: MakeFace) -> None:
+    def told(dies_at: int) -> int:
+        face = make_face()
+        boundaries = with_a_death(face, dies_at)
+        assert_called_once_each(face)
+        face.stop()
+        return boundaries
+
+    for dies_at in range(1, told(0) + 1, 7):
+        told(dies_at)
