@@ -30,6 +30,7 @@ from bot.looking import (
 from bot.manifest import manifest
 from bot.scan import scan
 from bot.steering import TIMES, ZONES_IN_WORDS, start_told, steering
+from bot.tending import tending
 from bot.wiring import approvers_of, driving_service, opened_service, serve, server_runs
 from bot.zone import zone_option
 from handlers.parse import parse
@@ -266,5 +267,5 @@ def _follow(settings: Settings, find: Callable[[UpgradeService], UpgradeRun]) ->
             time.sleep(_FOLLOW_SECONDS)
 
 
-for _command in (*steering.commands.values(), check, explain_command, scan):
+for _command in (*steering.commands.values(), *tending.commands.values(), check, explain_command, scan):
     cli.add_command(_command)

@@ -18,6 +18,8 @@ ROLES = RolesSettings.model_validate(
 LOOK: tuple[Verb, ...] = ("check", "plan", "status")
 OPERATE: tuple[Verb, ...] = ("start", "resume", "retry", "abort", "recheck", "confirm", "reschedule")
 DECIDE: tuple[Verb, ...] = ("approve", "reject", "waive")
+ANYBODY: tuple[Verb, ...] = ("pause", "acknowledge", "note")
+TEND: tuple[Verb, ...] = ("take_over", "mute")
 
 
 class Watch:
@@ -43,9 +45,9 @@ def reason(access: RoleAccess, actor: str, verb: Verb) -> str:
 @pytest.mark.parametrize(
     ("user", "may"),
     [
-        ("U0ADA", {*LOOK, *OPERATE, "pause"}),
-        ("U0BEN", {*LOOK, *DECIDE, "pause"}),
-        ("U0CY", {*LOOK, *OPERATE, *DECIDE, "pause", "lift", "admin"}),
+        ("U0ADA", {*LOOK, *OPERATE, *ANYBODY, *TEND}),
+        ("U0BEN", {*LOOK, *DECIDE, *ANYBODY, *TEND}),
+        ("U0CY", {*LOOK, *OPERATE, *DECIDE, *ANYBODY, *TEND, "lift", "admin"}),
         ("U0GUEST", set()),
         ("U0STRANGER", set()),
         ("U0GONE", set()),
@@ -55,7 +57,7 @@ def reason(access: RoleAccess, actor: str, verb: Verb) -> str:
 )
 def test_roles_by_user_and_by_group(face: SlackFace, user: str, may: set[Verb]) -> None:
     access = access_of(face)
-    every: tuple[Verb, ...] = (*LOOK, *OPERATE, *DECIDE, "pause", "lift", "admin")
+    every: tuple[Verb, ...] = (*LOOK, *OPERATE, *DECIDE, *ANYBODY, *TEND, "lift", "admin")
     assert {verb for verb in every if not reason(access, user, verb)} == may
 
 

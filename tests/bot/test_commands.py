@@ -309,6 +309,23 @@ def test_reject_waive_confirm_abort_and_the_rest_are_one_row_each(
     assert [(kind, actor) for kind, actor, _ in cli.inbox(run.id)] == [("confirm", "cli:ada"), ("abort", "cli:ada")]
 
 
+def test_people_who_look_after_a_run_commit_one_row_each(cli: CommandLine) -> None:
+    run = cli.keep(samples.run(RunStatus.RUNNING))
+    assert cli("acknowledge", run.id) == 1
+    assert "Nothing in run" in cli.err
+    assert cli("mute", run.id, "2d") == 64
+    assert cli("mute", run.id, "13h") == 1
+    assert "at most 12h" in cli.err
+    assert cli("note", run.id, "x" * 1001) == 1
+    assert cli.inbox(run.id) == []
+    assert cli("take-over", run.id, "--as", "ben") == 0
+    assert cli("note", run.id, "the", "budget", "is", "changed", "--as", "ben") == 0
+    assert cli("mute", run.id, "2h", "--as", "ben") == 0
+    rows = cli.inbox(run.id)
+    assert [kind for kind, _, _ in rows] == ["take_over", "note", "mute"]
+    assert rows[1][2] == {"text": "the budget is changed"}
+
+
 def test_waive_needs_a_finding_that_is_there(cli: CommandLine) -> None:
     run = cli.keep(samples.run(RunStatus.BLOCKED))
     assert cli("waive", run.id, "NET001", "subnet-0a1", "--reason", "grows tomorrow", "--as", "ben") == 0
