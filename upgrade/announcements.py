@@ -179,7 +179,10 @@ def _effects(plan: UpgradePlan) -> Iterable[Effect]:
 #: What they say of the future is not told once something else has happened.
 _OVERTAKEN: Final = frozenset({ReplyKind.MOVED, ReplyKind.POSTPONED})
 _START_SET: Final = frozenset({EventKind.RUN_SCHEDULED, EventKind.RUN_RESCHEDULED})
-_POSTPONING: Final = frozenset({EventKind.PLAN_CHANGED, EventKind.RUN_BLOCKED, EventKind.START_MISSED})
+#: A plan that is ready once more waits for its approvals once more.
+_POSTPONING: Final = frozenset(
+    {EventKind.PLAN_CHANGED, EventKind.PLAN_READY, EventKind.RUN_BLOCKED, EventKind.START_MISSED}
+)
 _GOING_ON: Final = frozenset({EventKind.RUN_RESUMED, EventKind.RETRY_REQUESTED, EventKind.RECHECK_REQUESTED})
 _ENDED_EARLY: Final = frozenset(
     {EventKind.RUN_ABORTED, EventKind.RUN_FAILED, EventKind.RUN_REJECTED, EventKind.RUN_EXPIRED}
@@ -193,12 +196,13 @@ class _Story:
     Args:
         out_at: when the notice was first seen to be in the channel.
         start: the start that people know of.
+        postponed: what took that start away last.
         paused, rests: it stands still because of people or a failure, and because its window is closed.
     """
 
     out_at: datetime | None = None
     start: datetime | None = None
-    postponed: bool = False
+    postponed: EventKind | None = None
     began: bool = False
     paused: bool = False
     rests: bool = False
@@ -210,9 +214,7 @@ class _Story:
         elif event.kind in _START_SET:
             self._start_set(event)
         elif event.kind in _POSTPONING:
-            if not (self.began or self.postponed):
-                self.postponed = True
-                self._tell(event, ReplyKind.POSTPONED)
+            self._postpone(event)
         elif event.kind is EventKind.RUN_STARTED:
             self.began = True
             self._tell(event, ReplyKind.STARTED)
@@ -223,11 +225,21 @@ class _Story:
         else:
             self._stands_or_goes(event)
 
+    def _postpone(self, event: UpgradeEvent) -> None:
+        if self.began:
+            return
+        if self.postponed is None:
+            self._tell(event, ReplyKind.POSTPONED)
+        self.postponed = event.kind
+
     def _start_set(self, event: UpgradeEvent) -> None:
         start = _instant(event, "start_at")
-        if start is None or self.began or (start == self.start and not self.postponed):
+        if start is None or self.began or (start == self.start and self.postponed is None):
             return
-        self.start, self.postponed = start, False
+        # Whoever moves a run that is blocked or wants approval says what they wish; it is set once that is over.
+        if event.actor is not None and self.postponed not in (None, EventKind.START_MISSED):
+            return
+        self.start, self.postponed = start, None
         self._tell(event, ReplyKind.MOVED, start)
 
     def _stands_or_goes(self, event: UpgradeEvent) -> None:

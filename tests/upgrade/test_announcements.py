@@ -41,11 +41,14 @@ class Told:
         self.posts: list[tuple[str, datetime]] = []
         self.tell(EventKind.RUN_SCHEDULED, start_at=start_at)
 
-    def tell(self, kind: EventKind, *, data: dict[str, Any] | None = None, **changes: Any) -> None:
+    def tell(
+        self, kind: EventKind, *, actor: str | None = None, data: dict[str, Any] | None = None, **changes: Any
+    ) -> None:
         if "start_at" in changes and changes["start_at"] is not None:
             data = {"start_at": changes["start_at"].isoformat()}
         seq = len(self.events) + 1
-        self.events.append(UpgradeEvent(run_id=self.run.id, seq=seq, at=self.now, kind=kind, data=data or {}))
+        event = UpgradeEvent(run_id=self.run.id, seq=seq, at=self.now, kind=kind, actor=actor, data=data or {})
+        self.events.append(event)
         self.run = self.run.model_copy(update={**changes, "last_seq": seq})
 
     def replies(self) -> tuple[NoticeReply, ...]:
@@ -142,6 +145,20 @@ def test_a_changed_plan_postpones_and_its_new_start_is_told_even_when_it_is_the_
     assert [kind for kind, _ in told.kinds()] == [ReplyKind.POSTPONED, ReplyKind.MOVED, *[ReplyKind.REMINDER] * 2]
     told.look()
     assert [key for key, _ in told.posts][-1] == "event:5", "what is overtaken is not told any more"
+
+
+def test_a_wish_for_another_start_is_told_once_it_is_set() -> None:
+    wish = NOW + 9 * DAY
+    told = Told(NOW + 3 * DAY)
+    told.look()
+    told.tell(EventKind.PLAN_READY, status=RunStatus.AWAITING_APPROVAL, start_at=None)
+    told.tell(EventKind.RUN_RESCHEDULED, actor="U0ADA", data={"start_at": wish.isoformat()})
+    assert told.kinds() == [(ReplyKind.POSTPONED, NOW)]
+    told.tell(EventKind.RUN_SCHEDULED, status=RunStatus.SCHEDULED, start_at=wish)
+    assert told.kinds()[1] == (ReplyKind.MOVED, wish)
+    told.tell(EventKind.START_MISSED, missed_start=True)
+    told.tell(EventKind.RUN_RESCHEDULED, actor="U0ADA", start_at=wish + DAY, missed_start=False)
+    assert told.kinds()[2:4] == [(ReplyKind.POSTPONED, NOW), (ReplyKind.MOVED, wish + DAY)]
 
 
 def test_what_happens_is_told_once_and_pauses_and_closed_windows_as_one_rest() -> None:
