@@ -13,6 +13,8 @@ from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_a
 _WITHOUT_WAITING = {"notice": "5m", "bake_before_nodes": "0s", "one_hop_a_window": False, "remind": []}
 # Real seconds: a start is late after these, for on a fast clock a busy machine, or a bot that starts, is late by hours.
 _LATE = 30
+#: The group that is on call, where a scenario has it.
+ON_CALL = "on-call"
 ROLE_OF_GROUP = {"operators": "operator", "approvers": "approver", "admins": "admin"}
 
 
@@ -33,6 +35,7 @@ def bot_config(
     Args:
         rate: domain seconds for one real second.
     """
+    groups = {group.handle: group.id for group in usergroups}
     config: dict[str, Any] = {
         "announcement_channel": f"#{announcements}",
         "operations_channel": f"#{operations}",
@@ -40,9 +43,10 @@ def bot_config(
         "health_file": str(home / "health"),
         "clusters": [_cluster(spec) for spec in scenario.clusters],
         "environments": {spec.environment: _WITHOUT_WAITING for spec in scenario.clusters},
-        "roles": _roles(scenario, {group.handle: group.id for group in usergroups}),
+        "roles": _roles(scenario, groups),
         "cli_users": {person.name: person.id for person in scenario.people},
         "start_grace": f"{max(15 * 60, _LATE * rate):.0f}s",
+        **({"on_call": {"group": groups[ON_CALL]}} if ON_CALL in groups else {}),
     }
     return _merged(config, scenario.bot)
 

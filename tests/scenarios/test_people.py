@@ -143,7 +143,7 @@ def test_a_mention_that_is_no_word_for_a_run_is_answered_and_changes_nothing(pla
                 play.until(lambda heard=heard: len(play.whispers("ana")) > heard, "an answer")  # type: ignore[misc]
             answer = play.whispers("ana")[-1]
             assert answer.startswith("⚠️ ")
-            assert "mention me" in answer.lower() or "I know: pause, resume" in answer
+            assert "mention me" in answer.lower() or "I know: cancel, pause, resume" in answer
             assert "<b>" not in answer
 
 
