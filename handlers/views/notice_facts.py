@@ -23,7 +23,7 @@ _SETTLED = (StepStatus.DONE, StepStatus.SKIPPED)
 
 @dataclass(frozen=True)
 class Rest:
-    """A rest of the plan before the next ``hop`` or before ``nodes`` follow: so long, or until the next window, or both."""
+    """A rest of the plan, before the next ``hop`` or before ``nodes``: so long, until the next window, or both."""
 
     version: str
     before: str
