@@ -73,7 +73,9 @@ def examine_slack(settings: Settings) -> Iterator[Verdict]:
             yield _channel(client, key, channel, bot, joins="channels:join" in scopes)
     for role in ("viewer", "operator", "approver", "admin"):
         for group in getattr(settings.roles, role).groups:
-            yield _group(client, role, group)
+            yield _group(client, f"roles.{role}", group, f"name people under roles.{role}.users instead")
+    if settings.on_call.group:
+        yield _group(client, "on_call.group", settings.on_call.group, "leave it out, and set webhooks")
 
 
 def _call(method: Callable[..., Any], **arguments: Any) -> Any:
@@ -214,8 +216,8 @@ def _find(client: WebClient, name: str) -> dict[str, Any] | None:
             return None
 
 
-def _group(client: WebClient, role: str, group: str) -> Verdict:
-    subject = f"roles.{role}"
+def _group(client: WebClient, subject: str, group: str, instead: str) -> Verdict:
+    """``instead``: what to do in a workspace whose plan has no user groups."""
     try:
         members = _call(client.usergroups_users_list, usergroup=group)["users"]
     except _Trouble as trouble:
@@ -224,7 +226,7 @@ def _group(client: WebClient, role: str, group: str) -> Verdict:
                 "slack-groups-not-in-plan",
                 subject,
                 "this workspace's plan has no user groups.",
-                f"name people under roles.{role}.users instead",
+                instead,
             )
         return fix(
             "slack-group-unreadable",

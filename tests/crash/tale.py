@@ -333,10 +333,13 @@ def messages_are_whole(tale: Tale, run: UpgradeRun, events: Sequence[UpgradeEven
     notices = [message for message in rest if payload(message)["kind"] == "notice"]
     entries = [message for message in rest if payload(message)["kind"] == "entry"]
     replies = [message for message in rest if payload(message)["kind"] == "notice-reply"]
+    calls = [message for message in rest if payload(message)["kind"] == "call"]
     assert payload(top)["kind"] == "run"
     [notice] = notices
     assert "Finished" in notice.text
-    assert len(entries) + len(replies) + 1 == len(rest)
+    assert len(entries) + len(replies) + len(calls) + 1 == len(rest)
+    assert len({payload(message)["key"] for message in calls}) == len(calls)
+    assert all("Over:" in message.text and message.thread_ts == top.ts for message in calls)
     due = [reply.key for reply in notice_replies(run, events) if reply.until is None]
     assert [payload(message)["key"] for message in replies] == due
     assert all(message.thread_ts == notice.ts for message in replies)
