@@ -59,7 +59,7 @@ def _group_lines(group: Group) -> Iterator[str]:
     """Findings of one check: which objects, what, what to do, where to read on."""
     first = group.first.finding
     if len(group.listed) == 1:
-        yield from _finding_lines(first)
+        yield from _finding_lines(first, *group.first.summaries)
     else:
         names = [esc(clean(subject, _NAME)) for subject in group.subjects]
         more = f" and {len(names) - _OBJECTS} more" if len(names) > _OBJECTS else ""
@@ -99,12 +99,12 @@ def _cures(cures: Sequence[Cure]) -> Iterator[Block]:
 def _warnings(groups: Sequence[Group]) -> Iterator[Block]:
     if not groups:
         return
-    number = sum(len(group.listed) for group in groups)
+    number = sum(len(group.subjects) for group in groups)
     lines = [f"*{count(number, 'warning')}*"]
     for group in groups[:_WARNINGS]:
         first = group.first.finding
         said = f"{esc(clean(first.subject, _NAME))}: {esc(clean(first.summary, _LINE))}"
-        more = f" (and {len(group.listed) - 1} more)" if len(group.listed) > 1 else ""
+        more = f" (and {len(group.subjects) - 1} more)" if len(group.subjects) > 1 else ""
         lines.append(f"{Mark.WARNING} {code(first.code)} {said}{more}")
     if rest := groups[_WARNINGS:]:
         lines.append(f"… and {', '.join(map(_counted, rest))}")
@@ -112,11 +112,11 @@ def _warnings(groups: Sequence[Group]) -> Iterator[Block]:
 
 
 def _counted(group: Group) -> str:
-    return code(group.code) if len(group.listed) == 1 else f"{code(group.code)} {len(group.listed)} times"
+    return code(group.code) if len(group.subjects) == 1 else f"{code(group.code)} {len(group.subjects)} times"
 
 
 def _rest(told: Outline, report: Report, file: str | None) -> Iterator[str]:
-    notes = sum(len(group.listed) for group in told.notes)
+    notes = sum(len(group.subjects) for group in told.notes)
     noted = f" · {count(notes, 'note')}" if notes else ""
     yield f"{told.coverage}{noted} · seen {utc(report.taken_at)}"
     yield _all_of_it(report, file)
@@ -170,12 +170,13 @@ def _stops(finding: Finding) -> str:
     return "" if "all" in finding.stops or not finding.blocks else f" · stops {', '.join(finding.stops)}"
 
 
-def _finding_lines(finding: Finding) -> list[str]:
+def _finding_lines(finding: Finding, *summaries: str) -> list[str]:
+    """``summaries``: what is wrong, where that is more than the finding's own sentence."""
     evidence: Mapping[str, str] = finding.evidence
     owner = f" · owner {esc(evidence['owner'])}" if evidence.get("owner") else ""
     lines = [
         f"{finding_mark(finding)} {code(finding.code)} *{esc(clean(finding.subject, _NAME))}*{_stops(finding)}{owner}",
-        esc(clean(finding.summary)),
+        *(esc(clean(summary)) for summary in summaries or (finding.summary,)),
     ]
     if finding.remedy:
         lines.append(f"→ {esc(clean(finding.remedy))}")

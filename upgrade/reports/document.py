@@ -12,14 +12,17 @@ from upgrade.eks import ClusterId
 from upgrade.errors import ReportUnreadable
 from upgrade.facts import Value
 from upgrade.findings import CheckResult, Finding, Readiness, Report, Severity
-from upgrade.reports.outline import VerdictCounts, outline
+from upgrade.reports.outline import VerdictCounts, objects, outline
 from upgrade.versions import KubernetesVersion
 
 SCHEMA_VERSION: Final = 1
 
 
 class FindingCounts(Value):
-    """Findings, each once over all hops; those that are unknown are counted by their severity and once more."""
+    """Findings, each once over all hops: what one check says of one object counts once for each severity.
+
+    Those that are unknown are counted by their severity and once more.
+    """
 
     blocks: int
     warns: int
@@ -117,10 +120,10 @@ def _name(finding: Finding) -> tuple[str, str, str, str]:
 
 
 def _finding_counts(findings: tuple[Finding, ...]) -> FindingCounts:
-    by_severity = {severity: sum(f.severity is severity for f in findings) for severity in Severity}
+    by_severity = {severity: objects(f for f in findings if f.severity is severity) for severity in Severity}
     return FindingCounts(
         blocks=by_severity[Severity.BLOCKS],
         warns=by_severity[Severity.WARNS],
         informs=by_severity[Severity.INFORMS],
-        unknown=sum(f.unknown for f in findings),
+        unknown=objects(f for f in findings if f.unknown),
     )

@@ -60,7 +60,7 @@ def _section(title: str, groups: tuple[Group, ...], room: _Room) -> Iterator[str
 
 def _folded(title: str, groups: tuple[Group, ...], room: _Room) -> Iterator[str]:
     if groups:
-        number = sum(len(group.listed) for group in groups)
+        number = sum(len(group.subjects) for group in groups)
         yield f"<details><summary>{title}: {number}</summary>"
         yield ""
         yield from _rows(groups, room)
@@ -92,7 +92,8 @@ def _code(group: Group) -> str:
 def _finding(one: Listed) -> str:
     finding = one.finding
     owner = f" (owner: {_text(one.owner)})" if one.owner else ""
-    return f"**{_text(finding.subject)}**{owner}: {_text(finding.summary)}"
+    hops = f" ({_text(one.at_hops)})" if len(one.hops) > 1 else ""
+    return f"**{_text(finding.subject)}**{owner}{hops}: {' '.join(map(_text, one.summaries))}"
 
 
 def _cures(cures: tuple[Cure, ...], room: _Room) -> Iterator[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 from typing import Final
 
 from upgrade.facts import Value
@@ -16,18 +17,54 @@ from upgrade.words import count
 
 #: How the registry begins what it says of a fact that could not be read.
 _UNREAD: Final = "Could not be checked: "
+#: What changes from hop to hop in what is said of an object.
+_NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*")
 _GRAVITY: Final = {Severity.BLOCKS: 0, Severity.WARNS: 1, Severity.INFORMS: 2}
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A finding once, with all hops it was found for and what its check says of itself."""
+    """A finding once, with all hops it was found for and what its check says of itself.
+
+    Args:
+        finding: as it is at the first hop.
+        last: as it is at the last; hop by hop only the versions and numbers in it change.
+    """
 
     finding: Finding
+    last: Finding
     hops: tuple[KubernetesVersion, ...]
     title: str
     rules: tuple[str, ...]
     source: str
+
+    @property
+    def summaries(self) -> tuple[str, ...]:
+        """What is wrong; also at the last hop, where that comes to something else by then."""
+        if self._comes_to_the_same(self.finding.summary, self.last.summary):
+            return (self.finding.summary,)
+        return self.finding.summary, f"At {self.hops[-1]}: {self.last.summary}"
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """The next move; also the one at the last hop, where that asks for more."""
+        if self._comes_to_the_same(self.finding.remedy, self.last.remedy):
+            return (self.finding.remedy,) if self.finding.remedy else ()
+        return tuple(filter(None, (self.finding.remedy, self.last.remedy)))
+
+    def _comes_to_the_same(self, at_first: str, at_last: str) -> bool:
+        """Whether nothing but the versions that the hop itself is about is another."""
+        alike = _of_any_hop(at_first, self.hops[0]) == _of_any_hop(at_last, self.hops[-1])
+        return at_first == at_last or alike
+
+    @property
+    def at_hops(self) -> str:
+        """``hop 1.34``, ``hops 1.34, 1.35``, ``hops 1.22 to 1.36``."""
+        named = [str(hop) for hop in self.hops]
+        if len(named) == 1:
+            return f"hop {named[0]}"
+        follow = all(after.minors_after(before) == 1 for before, after in pairwise(self.hops))
+        return f"hops {named[0]} to {named[-1]}" if follow and len(named) > 2 else f"hops {', '.join(named)}"
 
     @property
     def owner(self) -> str:
@@ -53,8 +90,9 @@ class Group:
 
     @property
     def remedies(self) -> tuple[str, ...]:
-        """Each once."""
-        return tuple(dict.fromkeys(one.finding.remedy for one in self.listed if one.finding.remedy))
+        """Each once, those of the first hops first."""
+        firsts = (remedy for one in self.listed for remedy in one.remedies[:1])
+        return tuple(dict.fromkeys((*firsts, *(remedy for one in self.listed for remedy in one.remedies))))
 
 
 @dataclass(frozen=True)
@@ -139,20 +177,73 @@ def outline(report: Report, fail_on: Severity = Severity.BLOCKS) -> Outline:
 
 
 def listed_findings(report: Report) -> tuple[Listed, ...]:
-    """Every finding once, the gravest first, then by code, name and hop."""
-    hops: dict[tuple[str, str, str], dict[KubernetesVersion, None]] = defaultdict(dict)
-    told_by: dict[tuple[str, str, str], CheckResult] = {}
+    """Every finding once, the gravest first, then by code, name and hop.
+
+    What several hops find of an object is one finding when it differs in versions and numbers only.
+    """
+    found: dict[KubernetesVersion, list[tuple[CheckResult, Finding]]] = defaultdict(list)
     for result in report.results:
         for finding in result.findings:
-            name = (finding.code, finding.subject, finding.summary)
-            hops[name][finding.hop or result.hop] = None
-            told_by.setdefault(name, result)
-    listed = []
-    for finding in report.findings:
-        name = (finding.code, finding.subject, finding.summary)
-        check = told_by[name]
-        listed.append(Listed(finding, tuple(sorted(hops[name])), check.title, check.rules, check.source))
-    return tuple(sorted(listed, key=_order))
+            found[finding.hop or result.hop].append((result, finding))
+    strands: dict[_Kind, list[_Strand]] = defaultdict(list)
+    for hop in sorted(found):
+        for check, finding in _word_for_word_first(found[hop], strands):
+            of_its_kind = strands[_kind(finding)]
+            # Two things of one kind at one hop are two findings.
+            fitting = [one for one in of_its_kind if one.goes_on_with(finding, hop)]
+            strand = min(fitting, key=lambda one: one.last.summary != finding.summary, default=None)
+            if strand is None:
+                of_its_kind.append(strand := _Strand(check))
+            strand.findings.setdefault(hop, finding)
+    return tuple(sorted((strand.listed for several in strands.values() for strand in several), key=_order))
+
+
+_Kind = tuple[str, str, str, Severity, bool, str | None]
+
+
+@dataclass
+class _Strand:
+    """A finding on its way from hop to hop."""
+
+    check: CheckResult
+    findings: dict[KubernetesVersion, Finding] = field(default_factory=dict)
+
+    def goes_on_with(self, finding: Finding, hop: KubernetesVersion) -> bool:
+        return hop not in self.findings or self.findings[hop].summary == finding.summary
+
+    @property
+    def last(self) -> Finding:
+        return next(reversed(self.findings.values()))
+
+    @property
+    def listed(self) -> Listed:
+        first, check = next(iter(self.findings.values())), self.check
+        return Listed(first, self.last, tuple(self.findings), check.title, check.rules, check.source)
+
+
+def _word_for_word_first(
+    found: Iterable[tuple[CheckResult, Finding]], strands: Mapping[_Kind, Sequence[_Strand]]
+) -> list[tuple[CheckResult, Finding]]:
+    """So that no other finding of its kind takes the place of one that stayed the same."""
+    said = {(kind, strand.last.summary) for kind, several in strands.items() for strand in several}
+    return sorted(found, key=lambda one: (_kind(one[1]), one[1].summary) not in said)
+
+
+def _kind(finding: Finding) -> _Kind:
+    said = _NUMBERS.sub("#", finding.summary)
+    return finding.code, finding.subject, said, finding.severity, finding.unknown, finding.permission
+
+
+def _of_any_hop(text: str, hop: KubernetesVersion) -> str:
+    """With names for the versions before and after the hop."""
+    for name, version in (("after", hop), ("before", hop.previous)):
+        text = re.sub(rf"(?<![\d.]){re.escape(str(version))}(?!\.?\d)", f"{{{name}}}", text)
+    return text
+
+
+def objects(findings: Iterable[Finding]) -> int:
+    """How many there are, whatever the number of hops and sentences: one object that one check names is one."""
+    return len({(one.code, one.subject) for one in findings})
 
 
 def _only_warns(finding: Finding, fail_on: Severity) -> bool:
@@ -195,10 +286,10 @@ def _table(
 
 def _headline(report: Report, fail_on: Severity) -> str:
     counting = [finding for finding in report.findings if fails(finding, fail_on)]
-    unseen = sum(finding.unknown for finding in counting)
-    seen = len(counting) - unseen
+    unseen = objects(finding for finding in counting if finding.unknown)
+    seen = objects(finding for finding in counting if not finding.unknown)
     if not counting:
-        warnings = sum(finding.severity is Severity.WARNS for finding in report.findings)
+        warnings = objects(finding for finding in report.findings if finding.severity is Severity.WARNS)
         return f"Ready: nothing is in the way{', ' + count(warnings, 'warning') if warnings else ''}."
     if not seen:
         return f"Not known: {count(unseen, 'thing')} that would count could not be seen; nothing else is in the way."

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Final
 
 from upgrade.findings import Finding, Readiness, Report, Severity, Verdict
-from upgrade.reports.outline import Cure, Group, Listed, Outline, outline, title_of
+from upgrade.reports.outline import Cure, Group, Listed, Outline, objects, outline, title_of
 from upgrade.reports.sources import address
 from upgrade.reports.words import clean, utc
 from upgrade.versions import KubernetesVersion
@@ -83,7 +83,7 @@ def _head(report: Report, told: Outline) -> Iterator[str]:
     yield f'<p class="verdict {told.readiness}">{_MARKS[told.readiness]} {_text(told.headline)}</p>'
     tiles = (
         ("blocks", _size(told.blockers), "in the way"),
-        ("unseen", sum(len(cure.listed) for cure in told.cures), "could not be seen"),
+        ("unseen", _unseen(told.cures), "could not be seen"),
         ("warns", _size(told.warnings), "warnings"),
         ("passed", told.coverage.passed, "checks passed"),
     )
@@ -93,7 +93,11 @@ def _head(report: Report, told: Outline) -> Iterator[str]:
 
 
 def _size(groups: Sequence[Group]) -> int:
-    return sum(len(group.listed) for group in groups)
+    return sum(len(group.subjects) for group in groups)
+
+
+def _unseen(cures: Sequence[Cure]) -> int:
+    return objects(one.finding for cure in cures for one in cure.listed)
 
 
 def _filters(told: Outline) -> Iterator[str]:
@@ -177,12 +181,11 @@ def _list(listed: Sequence[Listed], *, alone: bool) -> Iterator[str]:
 def _finding(one: Listed, alone: bool) -> str:
     finding = one.finding
     name = "" if alone else f"<b><bdi>{_text(finding.subject)}</bdi></b> "
-    hops = {"hops": ", ".join(map(str, one.hops))} if len(one.hops) > 1 else {}
-    facts = " · ".join(
-        f"{_text(key)}: <bdi>{_text(value)}</bdi>" for key, value in {**finding.evidence, **hops}.items()
-    )
-    more = f'<div class="evidence">{facts}</div>' if facts else ""
-    return f"<li {_data(one)}>{name}<bdi>{_text(finding.summary)}</bdi>{more}</li>"
+    facts = [f"{_text(key)}: <bdi>{_text(value)}</bdi>" for key, value in finding.evidence.items()]
+    facts += [_text(one.at_hops)] if len(one.hops) > 1 else []
+    more = f'<div class="evidence">{" · ".join(facts)}</div>' if facts else ""
+    told = "<br>".join(f"<bdi>{_text(summary)}</bdi>" for summary in one.summaries)
+    return f"<li {_data(one)}>{name}{told}{more}</li>"
 
 
 def _data(one: Listed) -> str:
@@ -200,7 +203,7 @@ def _kind(finding: Finding) -> str:
 def _cures(cures: Sequence[Cure]) -> Iterator[str]:
     if not cures:
         return
-    yield f'<section data-holds=""><h2>Could not be seen <small>{sum(len(c.listed) for c in cures)}</small></h2>'
+    yield f'<section data-holds=""><h2>Could not be seen <small>{_unseen(cures)}</small></h2>'
     for cure in cures:
         yield '<article class="card unseen" data-holds="">'
         weight = '<span class="badge blocks">in the way</span>' if cure.counts else ""

@@ -57,7 +57,8 @@ def _result(one: Listed, index: int, place: str, fail_on: Severity) -> dict[str,
     finding = one.finding
     opened = finding.unknown and not fails(finding, fail_on)
     subject = clean(finding.subject)
-    told = [f"{subject}: {clean(finding.summary)}", *([clean(finding.remedy)] if finding.remedy else [])]
+    told = [f"{subject}: {clean(finding.summary)}", *map(clean, one.summaries[1:])]
+    told += [clean(finding.remedy)] if finding.remedy else []
     return {
         "ruleId": clean(finding.code),
         "ruleIndex": index,

@@ -45,11 +45,12 @@ def _section(title: str, groups: tuple[Group, ...], several_hops: bool) -> Itera
 def _finding(one: Listed, several_hops: bool) -> Iterator[str]:
     finding = one.finding
     yield from _wrapped(f"{finding.code} {clean(finding.subject)}{_where(one, several_hops)}", 2)
-    yield from _wrapped(clean(finding.summary), 6)
+    for summary in one.summaries:
+        yield from _wrapped(clean(summary), 6)
 
 
 def _where(one: Listed, several_hops: bool) -> str:
-    parts = [f"{'hops' if len(one.hops) > 1 else 'hop'} {', '.join(map(str, one.hops))}"] if several_hops else []
+    parts = [one.at_hops] if several_hops else []
     if one.finding.blocks and "all" not in one.finding.stops:
         parts.append(f"stops {', '.join(one.finding.stops)}")
     if one.owner:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.upgrade.reports import made
-from tests.upgrade.reports.made import EVERYTHING, READY, V35, V36, finding, judged, report
-from upgrade.findings import Finding, Readiness, Severity
+from tests.upgrade.reports.made import EVERYTHING, READY, V35, V36, finding, judged, report, result
+from upgrade.findings import Finding, Readiness, Severity, Verdict
 from upgrade.reports.outline import outline
 
 
@@ -61,12 +61,53 @@ def test_unknowns_are_grouped_by_what_cures_them_and_what_counts_comes_first() -
     ]
 
 
-def test_an_object_that_several_hops_stumble_over_is_one_object_and_its_hops_are_in_order() -> None:
-    ten = finding("SKW002", "nodegroup/core", summary="10 minors behind.")
-    nine = finding("SKW002", "nodegroup/core", summary="9 minors behind.")
-    (group,) = outline(report(judged(ten, hop=V36), judged(nine))).blockers
-    assert [one.finding.summary for one in group.listed] == ["9 minors behind.", "10 minors behind."]
-    assert group.subjects == ("nodegroup/core",)
+def skewed(minors: int, first: str) -> Finding:
+    return finding("SKW002", "nodegroup/core", summary=f"{minors} minors behind.", remedy=f"Go to {first} first.")
+
+
+def test_an_object_that_several_hops_stumble_over_is_one_finding_from_the_first_hop_to_the_last() -> None:
+    told = outline(report(judged(skewed(10, "1.35"), hop=V36), judged(skewed(9, "1.34"))))
+    ((one,),) = [group.listed for group in told.blockers]
+    assert (one.hops, one.at_hops) == ((V35, V36), "hops 1.35, 1.36")
+    assert one.summaries == ("9 minors behind.", "At 1.36: 10 minors behind.")
+    assert one.remedies == ("Go to 1.34 first.",), "what differs by the hop's own versions only is told once"
+    assert told.headline == "Not ready: 1 finding is in the way."
+
+
+def test_a_floor_that_rises_on_the_way_is_told_with_its_last_demand() -> None:
+    wanted = [
+        finding("KAR001", "karpenter", summary=f"1.5.0 does not go with {hop}.", remedy=f"Bring it to {floor}.")
+        for hop, floor in ((V35, "1.9.0"), (V36, "1.13.0"))
+    ]
+    told = outline(report(judged(wanted[0]), judged(wanted[1], hop=V36)))
+    ((one,),) = [group.listed for group in told.blockers]
+    assert one.summaries == ("1.5.0 does not go with 1.35.",)
+    assert told.blockers[0].remedies == ("Bring it to 1.9.0.", "Bring it to 1.13.0.")
+
+
+def test_two_things_that_differ_in_numbers_stay_two_at_every_hop() -> None:
+    ports = [finding("SVC001", "shop/Service/web", summary=f"Port {port} is gone.") for port in (80, 443)]
+    hops = ((V35, ports), (V36, ports[::-1]))
+    found = report(
+        *(
+            result("SVC001", Verdict.FAILED, *(one.model_copy(update={"hop": hop}) for one in several), hop=hop)
+            for hop, several in hops
+        )
+    )
+    (group,) = outline(found).blockers
+    both = (V35, V36)
+    assert {one.summaries: one.hops for one in group.listed} == {
+        ("Port 80 is gone.",): both,
+        ("Port 443 is gone.",): both,
+    }
+    assert group.subjects == ("shop/Service/web",)
+    assert outline(found).headline == "Not ready: 1 finding is in the way."
+
+
+def test_what_weighs_more_at_a_later_hop_stands_where_it_weighs() -> None:
+    warned = finding("CMP001", "addon/vpc-cni", severity=Severity.WARNS)
+    told = outline(report(judged(warned), judged(finding("CMP001", "addon/vpc-cni"), hop=V36)))
+    assert [group.first.hops for group in (*told.blockers, *told.warnings)] == [(V36,), (V35,)]
 
 
 def test_with_warnings_failing_they_are_in_the_way() -> None:
