@@ -17,6 +17,7 @@ from handlers.views.buttons import waivable
 from handlers.views.dialogs import (
     render_abort_dialog,
     render_approve_dialog,
+    render_note_dialog,
     render_reject_dialog,
     render_request_dialog,
     render_waive_dialog,
@@ -50,6 +51,7 @@ _ASKING = (
     Action.SCHEDULE,
     Action.RESCHEDULE,
     Action.LIFT,
+    Action.NOTE,
 )
 
 
@@ -153,12 +155,15 @@ def _run_dialog(talk: Conversation, action: Action, ref: RunRef) -> dict[str, An
         return reschedule_form(talk, run)
     if action is Action.LIFT:
         return lift_form(talk, run)
-    if action is Action.APPROVE:
-        return render_approve_dialog(run, ref)
     if action is Action.ABORT:
         return render_abort_dialog(run, talk.service.what_abort_leaves(run.id))
-    if action is Action.REJECT:
-        return render_reject_dialog(run, ref)
+    simple = {
+        Action.APPROVE: render_approve_dialog,
+        Action.REJECT: render_reject_dialog,
+        Action.NOTE: render_note_dialog,
+    }
+    if action in simple:
+        return simple[action](run, ref)
     return render_waive_dialog(run, waivable(run), ref)
 
 

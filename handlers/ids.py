@@ -51,6 +51,7 @@ class Action(StrEnum):
     ACKNOWLEDGE = "run.acknowledge"
     TAKE_OVER = "run.take_over"
     MUTE = "run.mute"
+    NOTE = "run.note"
     PLAN = "request.plan"
     START = "request.start"
     SCHEDULE = "request.schedule"
@@ -74,6 +75,7 @@ class Dialog(StrEnum):
     SCHEDULE = "dialog.schedule"
     RESCHEDULE = "dialog.reschedule"
     LIFT = "dialog.lift"
+    NOTE = "dialog.note"
 
 
 class Input(StrEnum):

@@ -67,6 +67,7 @@ def register(app: App, talk: Conversation) -> None:
         _Form(Dialog.SCHEDULE, _schedule, Input.AT),
         _Form(Dialog.RESCHEDULE, _reschedule, Input.AT),
         _Form(Dialog.LIFT, _lift, Input.FREEZE),
+        _Form(Dialog.NOTE, _note, Input.REASON),
     )
     for form in forms:
         app.view(form.dialog.value)(partial(_listen, talk, form))
@@ -211,6 +212,11 @@ def _reject(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -
     talk.service.reject(
         ref.run, gate=ref.gate, digest=ref.digest, actor=caller.user, reason=reason, origin=caller.origin
     )
+
+
+def _note(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:
+    ref = RunRef.decode(metadata)
+    talk.service.note(ref.run, fields.get(Input.REASON, ""), actor=caller.user, origin=caller.origin)
 
 
 def _waive(talk: Conversation, caller: Caller, metadata: str, fields: Fields) -> None:

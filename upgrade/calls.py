@@ -142,21 +142,13 @@ def _repeats(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quie
     while True:
         due_at = last + policy.repeat * number
         if number and _after(due_at, quiet) == due_at:
-            yield _call(trouble, f"again-{number}", to, due_at=due_at, pages=policy.pages, until=due_at + policy.repeat)
+            yield _call(trouble, f"again-{number}", to, due_at=due_at, pages=policy.pages)
         number += 1
         if due_at > now and _after(due_at, quiet) == due_at:
             return
 
 
-def _call(
-    trouble: Trouble,
-    stage: str,
-    to: tuple[str, ...],
-    *,
-    due_at: datetime,
-    pages: bool,
-    until: datetime | None = None,
-) -> Call:
+def _call(trouble: Trouble, stage: str, to: tuple[str, ...], *, due_at: datetime, pages: bool) -> Call:
     return Call(
         key=f"{trouble.key}:{stage}",
         kind=trouble.kind,
@@ -164,7 +156,6 @@ def _call(
         to=to,
         pages=pages,
         due_at=due_at,
-        until=until,
         since=trouble.since,
         reason=trouble.reason,
     )

@@ -109,7 +109,10 @@ def _mix(mix: NodegroupMix) -> str:
 
 
 def _what_buttons_do(run: UpgradeRun) -> str:
-    tend = "*Acknowledge* ends these calls. *Take over* also puts you in charge. *Mute* keeps them quiet for an hour."
+    tend = (
+        "*Acknowledge* ends these calls. *Take over* also puts you in charge. *Mute* keeps them quiet for an hour. "
+        "*Note* writes something into the thread."
+    )
     steer = [
         f"*{_NAMES.get(one, one.verb.capitalize())}* {_MEANING[one]}" for one in applicable(run) if one in _MEANING
     ]
@@ -122,6 +125,7 @@ def _buttons(call: Call, run: UpgradeRun) -> list[Block]:
         kit.button("Acknowledge", Action.ACKNOWLEDGE, value, style="primary"),
         kit.button("Take over", Action.TAKE_OVER, value),
         kit.button("Mute 1 h", Action.MUTE, value),
+        kit.button("Note…", Action.NOTE, value),
     ]
 
 

@@ -115,6 +115,11 @@ def render_reject_dialog(run: UpgradeRun, ref: RunRef) -> Block:
     return kit.modal(Dialog.REJECT, f"Reject {run.cluster.name}?", [reason], submit="Reject", metadata=ref.encode())
 
 
+def render_note_dialog(run: UpgradeRun, ref: RunRef) -> Block:
+    text = kit.text_input(Input.REASON, "What should others know?", hint="Everybody in the thread reads it.")
+    return kit.modal(Dialog.NOTE, f"Note for {run.cluster.name}", [text], submit="Note", metadata=ref.encode())
+
+
 def render_waive_dialog(run: UpgradeRun, findings: Sequence[Finding], ref: RunRef) -> Block:
     """Only findings that may be waived are offered; a waiver changes the plan and voids its approvals."""
     title = f"Waive for {run.cluster.name}"

@@ -64,7 +64,7 @@ def test_the_buttons_of_a_call_carry_what_it_is_about_and_go_when_somebody_has_s
     shown = render_call(call(), run, THREAD, direct=True)
     assert "<@U0ADA>" not in shown.text
     (row,) = [block["elements"] for block in shown.blocks if block["type"] == "actions"]
-    assert [one["action_id"] for one in row] == [Action.ACKNOWLEDGE, Action.TAKE_OVER, Action.MUTE]
+    assert [one["action_id"] for one in row] == [Action.ACKNOWLEDGE, Action.TAKE_OVER, Action.MUTE, Action.NOTE]
     assert {RunRef.decode(one["value"]).step for one in row} == {"failed:7"}
     trouble = Trouble(
         key="failed:7", kind=CallKind.FAILED, seq=7, since=samples.NOW, reason="x", open=True, acknowledged_by="U0BEN"

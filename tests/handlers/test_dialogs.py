@@ -13,6 +13,7 @@ from handlers.views.clusters import render_clusters
 from handlers.views.dialogs import (
     render_abort_dialog,
     render_approve_dialog,
+    render_note_dialog,
     render_refusal_dialog,
     render_reject_dialog,
     render_request_dialog,
@@ -77,6 +78,7 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
     assert_view(render_abort_dialog(run, preview))
     assert_view(render_approve_dialog(with_items(word, number), ref))
     assert_view(render_reject_dialog(run, ref))
+    assert_view(render_note_dialog(run, ref))
     assert_view(render_waive_dialog(run, bad, ref))
     assert_view(render_refusal_dialog(Dialog.ABORT, "Abort", explain(NotNow(word or "no", word)).text))
     assert_view(render_home(runs, known, lambda _: LINK, command="/eks-upgrade", startable=True), "home")
