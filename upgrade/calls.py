@@ -123,7 +123,9 @@ _Quiet = tuple[tuple[datetime, datetime], ...]
 
 def _stages(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quiet) -> Iterator[Call]:
     person = in_charge(run, policy.owner)
-    delays = {Rung.PERSON: timedelta(0), Rung.GROUP: policy.group_after, Rung.PAGES: policy.pages_after}
+    alone = person.startswith("cli:")  # whoever took it over in a shell cannot be called
+    group_after = timedelta(0) if alone else policy.group_after
+    delays = {Rung.PERSON: timedelta(0), Rung.GROUP: group_after, Rung.PAGES: policy.pages_after}
     for rung in trouble.rungs:
         to = {Rung.PERSON: person, Rung.GROUP: policy.group}.get(rung)
         pages = rung is Rung.PAGES and policy.pages

@@ -225,6 +225,13 @@ def test_who_is_in_charge(taken: str | None, owner: str | None, person: str) -> 
     assert in_charge(make_run(RunStatus.RUNNING, in_charge=taken), owner) == person
 
 
+def test_the_group_is_called_at_once_when_the_person_in_charge_cannot_be() -> None:
+    night = Night(make_run(RunStatus.RUNNING, in_charge="cli:ada"))
+    seq = night.fail()
+    night.look()
+    assert [stage for stage, _ in night.stages(seq)] == ["group", "person"]
+
+
 def test_those_who_may_approve_are_reminded_at_half_and_at_three_quarters_of_the_time() -> None:
     expires = NOW + 24 * HOUR
     waits = make_run(RunStatus.AWAITING_APPROVAL, policy=UpgradePolicy(approval_expires=24 * HOUR), expires_at=expires)
