@@ -16,6 +16,7 @@ from bot.looking import (
     region_option,
     snapshot_option,
     words_argument,
+    write,
 )
 from handlers.words import Word
 from upgrade.checks.explained import explain
@@ -102,11 +103,7 @@ def _tell(report: Report, form: Format, output: Path | None, fail_on: Severity) 
         # As bytes: the same on every terminal and in every locale.
         click.echo(text.encode(), nl=False)
         return
-    try:
-        output.touch(mode=0o600)
-        output.write_bytes(text.encode())
-    except OSError as error:
-        raise click.FileError(str(output), error.strerror or "it cannot be written") from None
+    write(output, text)
     click.echo(outline(report, fail_on).headline)
 
 

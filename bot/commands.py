@@ -26,6 +26,7 @@ from bot.looking import (
     region_option,
     snapshot_option,
     words_argument,
+    write,
 )
 from bot.manifest import manifest
 from bot.scan import scan
@@ -138,8 +139,7 @@ def snapshot(cluster: str, output: Path | None, region: str | None, profile: str
     if output is None:
         click.echo(taken)
     else:
-        output.touch(mode=0o600)
-        output.write_text(taken)
+        write(output, taken)
 
 
 @cli.command()

@@ -73,5 +73,14 @@ def _named(settings: Settings, name: str, region: str | None, profile: str | Non
     return ClusterId(account=account_of(_identity(profile), region), region=region, name=name.rpartition("/")[2])
 
 
+def write(output: Path, text: str) -> None:
+    """To be read by the owner only: it tells much of a cluster. Raises click.FileError."""
+    try:
+        output.touch(mode=0o600)
+        output.write_bytes(text.encode())
+    except OSError as error:
+        raise click.FileError(str(output), error.strerror or "it cannot be written") from None
+
+
 def read_snapshot(file: Path | None) -> ClusterSnapshot | None:
     return ClusterSnapshot.from_json(file.read_bytes()) if file else None

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import click
 import pytest
 
+from bot.looking import write
 from tests.bot.test_commands import CommandLine, cli, snapshot_file
 from tests.upgrade.reports.made import EVERYTHING, WARNING, judged, report
 from tests.upgrade.snapshots import insight
@@ -109,3 +111,12 @@ def test_explain_tells_what_a_check_is_about(cli: CommandLine) -> None:
         assert cli("explain", check.code) == 0
         assert check.title in " ".join(cli.out.split())
     assert cli("explain", "CHK001") == 0
+
+
+def test_a_place_that_cannot_be_written_to_is_told_plainly(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nope" / "x"
+    with pytest.raises(click.FileError, match="No such file"):
+        write(nowhere, "snapshot")
+    there = tmp_path / "x"
+    write(there, "snapshot")
+    assert (there.read_text("utf-8"), there.stat().st_mode & 0o077) == ("snapshot", 0)

@@ -92,10 +92,15 @@ def hop_is_offered(hop: Hop) -> Iterator[Problem]:
         reach = ", ".join(map(str, versions_within_reach(hop.now)))
         yield Problem(
             subject=str(hop.target),
-            summary=f"EKS does not offer Kubernetes {hop.target}.",
+            summary=f"EKS does not offer Kubernetes {hop.target}{_further(hop)}.",
             remedy=f"Choose one of {reach}." if reach else "Wait until EKS offers a newer version.",
             evidence={"status": offered.get(hop.target, "not listed")},
         )
+
+
+def _further(hop: Hop) -> str:
+    """That it is on the way to what was asked for."""
+    return f", let alone {hop.wish}" if hop.wish is not None and hop.wish > hop.target else ""
 
 
 @check(

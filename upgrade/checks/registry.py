@@ -38,6 +38,7 @@ class Hop:
         plan: None when there is no plan, only a wish.
         steps_before: the plan's steps until then.
         own_updates: ids of EKS updates that the run itself has under way.
+        wish: the version that was asked for, at the end of all hops; None when nobody says.
     """
 
     now: ClusterSnapshot
@@ -46,6 +47,7 @@ class Hop:
     plan: UpgradePlan | None = None
     steps_before: tuple[Step, ...] = ()
     own_updates: frozenset[str] = frozenset()
+    wish: KubernetesVersion | None = None
 
     @property
     def current(self) -> KubernetesVersion:

@@ -79,7 +79,7 @@ def _hops(
     planned: list[Hop] = []
     for number in moves:
         before, done = project(before, steps[done:number]), number
-        planned.append(Hop(snapshot, before, _version(steps[number]), plan, tuple(steps[:number]), own_updates))
+        planned.append(Hop(snapshot, before, _version(steps[number]), plan, tuple(steps[:number]), own_updates, target))
     barred = [hop for hop in planned if plan is None and not hop.within_reach]
     # Nobody comes past the first that is out of reach: what lies before and behind it says nothing about the wish.
     yield from barred[:1] or planned

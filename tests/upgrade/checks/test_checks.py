@@ -253,6 +253,7 @@ def test_a_target_that_cannot_be_reached_is_told_once_and_nothing_behind_it() ->
     assert [one.code for one in run_checks(HEALTHY, k8s("1.33")).findings] == ["VER001"]
     beyond = run_checks(HEALTHY, k8s("1.39"))
     assert [(one.code, one.hop) for one in beyond.findings] == [("VER002", k8s("1.37"))]
+    assert beyond.findings[0].summary == "EKS does not offer Kubernetes 1.37, let alone 1.39."
     assert {result.hop for result in beyond.results} == {k8s("1.37")}
 
 
