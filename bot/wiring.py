@@ -56,7 +56,7 @@ def _configured(settings: Settings, cluster: ClusterSettings) -> ConfiguredClust
         reason = "it has no change_role."
     elif isinstance(cluster.reach, AwsOnly):
         reason = "its API is not reached (reach: aws-only)."
-    elif not settings.has_approver:
+    elif not (settings.has_approver or settings.policy(cluster.environment).approver_groups):
         reason = "no approver is configured."
     return ConfiguredCluster(
         id=cluster.id,

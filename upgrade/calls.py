@@ -26,7 +26,7 @@ class CallPolicy(Value):
         pages: whether there is a webhook to call.
         pages_after: how long people have before the webhooks are called.
         repeat: how often all of them are called again, until somebody acknowledges.
-        approvers: users and user groups who may approve.
+        approvers: users and user groups who may approve, where the environment names nobody.
     """
 
     owner: str | None = None
@@ -184,7 +184,8 @@ def _after(due_at: datetime, quiet: _Quiet) -> datetime:
 def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
     """A plan that waits: those who may approve are reminded twice before it expires."""
     waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None and run.intent is not Intent.ABORT
-    if not waits or run.expires_at is None or not policy.approvers:
+    approvers = run.policy.approver_groups or policy.approvers
+    if not waits or run.expires_at is None or not approvers:
         return
     expires_at = run.expires_at
     asked_at = expires_at - run.policy.approval_expires
@@ -194,7 +195,7 @@ def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
         yield Call(
             key=f"approval:{int(asked_at.timestamp())}:{name}",
             kind=CallKind.APPROVAL,
-            to=policy.approvers,
+            to=approvers,
             due_at=due_at,
             until=until,
             since=asked_at,

@@ -39,6 +39,7 @@ class EnvironmentPolicy(Value):
     Args:
         approvals: how many people must approve the plan.
         requester_counts: whether the requester's own approval counts.
+        approver_groups: ids of the user groups and users whose approval counts; empty: those of the role approver.
         gates: kinds of phase (``nodes``, ``control-plane``, ``add-ons``) that need an approval of their own.
         node_policy: when nodes are rotated.
         parallel_nodegroups: how many node groups may be updated at once.
@@ -58,6 +59,7 @@ class EnvironmentPolicy(Value):
 
     approvals: int = Field(default=1, ge=1, le=10)
     requester_counts: bool = False
+    approver_groups: tuple[str, ...] = ()
     gates: tuple[Literal["control-plane", "add-ons", "nodes"], ...] = ()
     node_policy: NodePolicy = NodePolicy.LAZY
     parallel_nodegroups: int = Field(default=1, ge=1, le=20)
@@ -288,6 +290,7 @@ class UpgradePlan(Value):
     node_policy: NodePolicy
     approvals: int
     requester_counts: bool
+    approver_groups: tuple[str, ...] = ()
     phases: tuple[Phase, ...]
     waivers: tuple[Waiver, ...] = ()
     minutes: Mapping[str, tuple[float, float]] = {}
@@ -304,7 +307,12 @@ class UpgradePlan(Value):
             "from": str(self.from_version),
             "to": str(self.to_version),
             "scope": self.scope,
-            "policy": [self.node_policy, self.approvals, self.requester_counts],
+            "policy": [
+                self.node_policy,
+                self.approvals,
+                self.requester_counts,
+                *([sorted(self.approver_groups)] if self.approver_groups else []),
+            ],
             "phases": [
                 {
                     "id": phase.id,

@@ -112,6 +112,7 @@ def plan_upgrade(
         node_policy=draft.node_policy,
         approvals=policy.approvals,
         requester_counts=policy.requester_counts,
+        approver_groups=policy.approver_groups,
         phases=tuple(draft.phases),
         waivers=tuple(waivers),
         minutes=estimate_minutes(draft.phases, snapshot, past),

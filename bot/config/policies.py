@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bot.config.sections import RoleSettings
-from bot.config.values import Duration, DurationOrNone, Section, ZoneName
+from bot.config.values import Duration, DurationOrNone, Section, UserOrGroupId, ZoneName
 from upgrade.errors import WindowUnreadable
 from upgrade.freeze import Freeze
 from upgrade.plan import EnvironmentPolicy
@@ -19,6 +19,8 @@ from upgrade.windows import instant_of, parse_window
 class EnvironmentSettings(EnvironmentPolicy):
     """The policy of an environment; what is left out is production's."""
 
+    approver_groups: tuple[UserOrGroupId, ...] = ()
+    """Ids of the user groups and users whose approval counts here, instead of the role approver."""
     notice: DurationOrNone = timedelta(hours=1)
     """The least time between the announcement and the start."""
     approval_expires: Duration = timedelta(hours=24)

@@ -63,4 +63,5 @@ DurationOrNone = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timed
 ZoneName = Annotated[str, AfterValidator(known_zone)]
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")]
 GroupId = Annotated[str, Field(pattern=r"^S[A-Z0-9]{2,20}$")]
+UserOrGroupId = Annotated[str, Field(pattern=r"^[SUW][A-Z0-9]{2,20}$")]
 CliName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]

@@ -80,6 +80,7 @@ clusters:
 environments:
   prod:                            # watched for 24 hours before nodes follow, one hop a window,
     approvals: 2                   # announced 7 days, 24 hours and 1 hour before the start
+    approver_groups: [S0PRODUCTION]   # whose approval counts here; left out: the role approver
     gates: [nodes]
     windows: ["mon-thu 08:00-16:00"]
   staging:

@@ -118,7 +118,8 @@ def _summary(plan: UpgradePlan) -> str:
     steps = sum(step.kind != "bake" for _, step in plan.steps())
     rest = rests_of(plan)
     resting = f" of work, and rest {rest}" if rest else ""
-    whose = "" if plan.requester_counts else ", not the requester's"
+    named = f" of {', '.join(map(person, plan.approver_groups))}" if plan.approver_groups else ""
+    whose = named + ("" if plan.requester_counts else ", not the requester's")
     return (
         f"{count(steps, 'step')}, each verified · about {Minutes(*total_minutes(plan))}{resting} · "
         f"nodes: {plan.node_policy} · "

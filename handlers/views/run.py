@@ -66,6 +66,7 @@ def render_run(
 
 
 def _who_approves(run: UpgradeRun, approvers: Sequence[str]) -> list[str]:
+    approvers = run.policy.approver_groups or approvers
     if run.status is not RunStatus.AWAITING_APPROVAL or not approvers:
         return []
     own = "" if run.plan is None or run.plan.requester_counts else "; not whoever asked for it"

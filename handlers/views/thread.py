@@ -62,6 +62,7 @@ def render_entry(
     # An edited message notifies nobody, so what needs a person calls those who can do something about it.
     if event.kind in _CALLS_FOR:
         line = f"{line}\n{_called(run, owner)}"
+    approvers = run.policy.approver_groups or approvers
     if event.kind in _CALLS_APPROVERS and approvers and run.status is RunStatus.AWAITING_APPROVAL:
         line = f"{line}\n{' '.join(map(person, approvers[:10]))}"
     blocks = [kit.section(*line.split("\n"))]

@@ -82,6 +82,19 @@ def test_a_cluster_without_change_role_is_check_only_and_without_environment_get
     assert not settings.has_approver
 
 
+def test_an_environment_that_names_its_approvers_needs_no_role(tmp_path: Path) -> None:
+    text = """
+clusters: [{name: a, region: eu-west-1, account: "111122223333", environment: prod, change_role: own}]
+environments: {prod: {approver_groups: %s}}
+"""
+    (cluster,) = configured_clusters(read(tmp_path, text % "[S0PROD, U0BEN]"))
+    assert (cluster.check_only, cluster.policy.approver_groups) == (False, ("S0PROD", "U0BEN"))
+    (cluster,) = configured_clusters(read(tmp_path, text % "[]"))
+    assert cluster.check_only_reason == "no approver is configured."
+    (line,) = lines_of(tmp_path, text % "[S0PROD, ben]")
+    assert line.startswith("environments.prod.approver_groups[1]: ")
+
+
 def test_what_an_environment_leaves_out_is_productions_and_what_it_says_counts(tmp_path: Path) -> None:
     settings = read(
         tmp_path,

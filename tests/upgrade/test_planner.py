@@ -578,6 +578,7 @@ def test_the_digest_changes_with_policy_gates_and_waivers_only_where_they_change
     digests = {
         plan(cluster, "1.35").digest,
         plan(cluster, "1.35", policy=UpgradePolicy(approvals=2)).digest,
+        plan(cluster, "1.35", policy=UpgradePolicy(approver_groups=("S0PROD",))).digest,
         plan(cluster, "1.35", policy=UpgradePolicy(gates=("nodes",))).digest,
         plan(cluster, "1.35", policy=UpgradePolicy(parallel_nodegroups=2)).digest,
         plan(cluster, "1.35", node_policy=NodePolicy.EVERY_HOP).digest,
@@ -585,7 +586,7 @@ def test_the_digest_changes_with_policy_gates_and_waivers_only_where_they_change
         plan(cluster, "1.36").digest,
         plan(cluster, "1.35", Scope.CONTROL_PLANE).digest,
     }
-    assert len(digests) == 8
+    assert len(digests) == 9
 
 
 def test_the_digest_changes_with_pins_and_with_the_branch() -> None:

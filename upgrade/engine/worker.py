@@ -58,6 +58,7 @@ _log = logging.getLogger(__name__)
 #: What holds the one place that a cluster has for an unfinished run.
 _HOLDING: Final = tuple(s for s in RunStatus if not s.finished and s is not RunStatus.SCHEDULED)
 _ONLY_LIFTERS: Final = "Only the people that the freeze names, and admins, may lift it."
+_ONLY_NAMED: Final = "In this environment only approvals of {} count (approver_groups)."
 #: Finished runs whose durations tell how long this cluster's updates take.
 _PAST_RUNS: Final = 5
 
@@ -132,16 +133,21 @@ class RunWorker:
 
     def _judged(self, run: UpgradeRun, row: InboxRow) -> Signal:
         """The request as a signal, once it is known that this person may."""
-        refusal = self._refusal(run, row.actor, row.kind, freeze=row.payload.get("freeze", ""))
+        refusal = self._refusal(run, row.actor, row.kind, row.payload)
         if refusal is None:
             return signal_of(row)
         return RequestRefused(verb=row.kind, actor=row.actor, reason=refusal, gate=row.payload.get("gate", ""))
 
-    def _refusal(self, run: UpgradeRun, actor: str, verb: Verb, *, freeze: str = "") -> str | None:
+    def _refusal(self, run: UpgradeRun, actor: str, verb: Verb, payload: Mapping[str, str]) -> str | None:
+        named = run.policy.approver_groups
         try:
+            if verb == "approve" and named:
+                return None if self._access.belongs(actor, named) else _ONLY_NAMED.format(", ".join(named))
             answer = self._access.allows(actor, verb, run.cluster)
+            if verb == "reject" and isinstance(answer, Refused) and self._access.belongs(actor, named):
+                return None
             if verb == "lift" and isinstance(answer, Refused):
-                lifters = next((one.lifters for one in run.policy.freezes if one.name == freeze), ())
+                lifters = next((one.lifters for one in run.policy.freezes if one.name == payload["freeze"]), ())
                 return None if self._access.belongs(actor, lifters) else _ONLY_LIFTERS
         except Exception:
             _log.exception("looking up whether %s may %s failed", actor, verb)
@@ -210,7 +216,7 @@ class RunWorker:
 
     def _look_at_cluster(self, run: UpgradeRun, work: LookAtCluster) -> Signal:
         first = work.phase is None and run.plan is None and run.report is None
-        if first and (refusal := self._refusal(run, run.requester, "start")) is not None:
+        if first and (refusal := self._refusal(run, run.requester, "start", {})) is not None:
             return RequestRefused(verb="start", actor=run.requester, reason=refusal)
         of: dict[str, Any] = {"phase": work.phase, "ahead": work.ahead, "grace": self._settings.start_grace}
         try:

@@ -591,6 +591,33 @@ def test_a_blocked_cluster_is_not_touched(story: Make) -> None:
     assert tale.cluster.log == []
 
 
+def test_where_an_environment_names_its_approvers_only_their_approvals_count(story: Make) -> None:
+    tale = story(policy=POLICY.model_copy(update={"approver_groups": ("S0PROD", "U-CHIEF")}))
+    tale.access.groups["S0PROD"] = {"U-MEMBER"}
+    tale.access.refused[("U-MEMBER", "approve")] = "That is for the role approver."
+    tale.start("1.35")
+    tale.until(RunStatus.AWAITING_APPROVAL)
+    tale.approve("U-APPROVES")
+    assert tale.once().status is RunStatus.AWAITING_APPROVAL
+    said = "In this environment only approvals of S0PROD, U-CHIEF count (approver_groups)."
+    assert [event.data["reason"] for event in tale.of(EventKind.APPROVAL_REFUSED)] == [said]
+    tale.approve("U-MEMBER")
+    assert tale.until(RunStatus.RUNNING).approvals[0].by == "U-MEMBER"
+
+
+def test_approvers_that_an_environment_names_may_reject_as_those_of_the_role(story: Make) -> None:
+    tale = story(policy=POLICY.model_copy(update={"approver_groups": ("S0PROD",)}))
+    tale.access.groups["S0PROD"] = {"U-MEMBER"}
+    for person in ("U-MEMBER", "U-STRANGER"):
+        tale.access.refused[(person, "reject")] = "That is for the role approver."
+    tale.start("1.35")
+    digest = tale.until(RunStatus.AWAITING_APPROVAL).plan.digest  # type: ignore[union-attr]
+    tale.ask("reject", "U-STRANGER", gate="plan", digest=digest)
+    assert tale.once().status is RunStatus.AWAITING_APPROVAL
+    tale.ask("reject", "U-MEMBER", gate="plan", digest=digest)
+    assert tale.once().status is RunStatus.REJECTED
+
+
 def test_people_who_may_not_are_told_and_change_nothing(story: Make) -> None:
     tale = story()
     tale.start("1.35")
