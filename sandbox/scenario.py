@@ -325,7 +325,7 @@ class PersonSpec(Part):
     groups: list[str] = []
     """Handles of the user groups they are in.
 
-    The sandbox gives the bot the roles operators, approvers, admins by these, and `on-call` as the group that is called.
+    The sandbox gives the bot the roles operators, approvers and admins by these, and calls `on-call`.
     """
     time_zone: str = "Europe/Berlin"
 
