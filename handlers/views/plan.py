@@ -10,6 +10,7 @@ from handlers.views.checklist import checklist_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.progress import Mark, Minutes
+from handlers.views.report import blockers_line
 from handlers.views.rests import rest_of, rests_of, work_times_lines
 from handlers.views.text import code, count, esc, person, until
 from upgrade.estimate import phase_minutes, total_minutes
@@ -49,8 +50,7 @@ def render_plan(
     hours = work_times_lines(times, report.taken_at) if times else ()
     blocks = [kit.header(title), *plan_blocks(plan, checklist_blocks(plan), hours)]
     if report.blockers:
-        codes = ", ".join(code(finding.code) for finding in report.blockers)
-        blocks.append(kit.section(f"{Mark.BLOCKED} {count(len(report.blockers), 'finding')} in the way: {codes}"))
+        blocks.append(kit.section(blockers_line(report)))
     return Message(esc(title), [*blocks, *kit.actions(_buttons(plan, request, offers, startable=startable))])
 
 

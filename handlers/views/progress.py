@@ -24,6 +24,7 @@ from upgrade.plan import (
     Step,
     UpgradePlan,
 )
+from upgrade.reports.outline import objects
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 
 #: Characters of a status line and of a step's detail; the whole story is in the thread.
@@ -261,8 +262,10 @@ def blockers_of(run: UpgradeRun) -> Blockers:
 
 def _blocked(run: UpgradeRun) -> str:
     now, later = blockers_of(run)
-    why = f" by {count(len(now), 'finding')}" if now else f": {in_words(run.plan, '; '.join(run.pause_reasons))}"
-    more = f"; {len(later)} more would stop a later phase" if now and later else ""
+    at_once = objects(now)
+    ahead = objects((*now, *later)) - at_once
+    why = f" by {count(at_once, 'finding')}" if now else f": {in_words(run.plan, '; '.join(run.pause_reasons))}"
+    more = f"; {ahead} more would stop a later phase" if now and ahead else ""
     return f"{Mark.BLOCKED} Blocked{why}{more}"
 
 

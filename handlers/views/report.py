@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from handlers.ids import Action, encode_request
 from handlers.views import kit
@@ -10,13 +10,12 @@ from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.progress import Mark
 from handlers.views.text import code, count, esc, link, utc
-from upgrade.findings import Finding, Readiness, Report, Severity
+from upgrade.findings import Finding, Readiness, Report
 from upgrade.plan import PlanRequest
-from upgrade.reports.outline import Cure, Group, Outline, outline
+from upgrade.reports.outline import Cure, Group, Listed, Outline, cures_of, groups_of, listed_findings, objects, outline
 from upgrade.reports.sources import address
 from upgrade.reports.words import clean
 
-MOST_FINDINGS = 20
 _BLOCKERS = 5
 _CURES = 5
 _WARNINGS = 3
@@ -48,11 +47,12 @@ def render_report(report: Report, request: PlanRequest, *, file: str | None = No
     return Message(f"{esc(title)}: {verdict}", blocks)
 
 
-def _blockers(groups: Sequence[Group]) -> Iterator[Block]:
-    for group in groups[:_BLOCKERS]:
+def _blockers(groups: Sequence[Group], most: int = _BLOCKERS) -> Iterator[Block]:
+    for group in groups[:most]:
         yield kit.section(*_group_lines(group))
-    if rest := groups[_BLOCKERS:]:
-        yield kit.context(f"… and in the way too: {', '.join(map(_counted, rest))}")
+    if rest := groups[most:]:
+        number = sum(len(group.subjects) for group in rest)
+        yield kit.context(f"… and {number} more: {', '.join(map(_counted, rest))}")
 
 
 def _group_lines(group: Group) -> Iterator[str]:
@@ -136,28 +136,50 @@ def render_handed_over(report: Report, file: str, *, sent: bool) -> Message:
     return Message("\n".join(lines), [kit.section(*lines)])
 
 
-def finding_blocks(findings: Sequence[Finding], report: Report | None = None) -> list[Block]:
-    """One section a finding, the gravest first; the rest is counted, never dropped in silence.
+def finding_blocks(report: Report, now: Sequence[Finding], later: Sequence[Finding] = ()) -> list[Block]:
+    """What a run of that report stands at, as the answer to ``check`` tells it: five at most, the rest is counted.
 
-    ``report``: where they come from, for what its checks name as their sources.
+    Args:
+        now: what is in the way of its next phase.
+        later: what would stop a later one; it is shown where there is room, and not again where an earlier hop says it.
     """
-    sources = {one.code: result.source for result in (report.results if report else ()) for one in result.findings}
-    ordered = sorted(findings, key=_weight)
-    blocks = [
-        kit.section(*_finding_lines(one), *_link_lines(sources.get(one.code, ""))) for one in ordered[:MOST_FINDINGS]
-    ]
-    if len(ordered) > MOST_FINDINGS:
-        codes = sorted({finding.code for finding in ordered[MOST_FINDINGS:]})
-        blocks.append(kit.context(f"… and {len(ordered) - MOST_FINDINGS} more: {', '.join(map(code, codes))}"))
+    listed = listed_findings(report)
+    here = _of(listed, now)
+    ahead = _of((one for one in listed if one not in here), later)
+    groups = _seen(here)
+    blocks = [*_blockers(groups), *_cures(cures_of(_unseen(here)))]
+    if ahead:
+        room = max(_BLOCKERS - len(groups), 0)
+        blocks.append(kit.section("*These would stop a later phase*"))
+        blocks += [*_blockers(_seen(ahead), room), *_cures(cures_of(_unseen(ahead)))]
     return blocks
 
 
-def _weight(finding: Finding) -> int:
-    if finding.blocks:
-        return 0
-    if finding.unknown:
-        return 1
-    return 2 if finding.severity is Severity.WARNS else 3
+def _of(listed: Iterable[Listed], findings: Iterable[Finding]) -> list[Listed]:
+    """Those that one of the findings is part of."""
+    said = {_said(finding) for finding in findings}
+    return [one for one in listed if said & {_said(one.finding), _said(one.last)}]
+
+
+def _said(finding: Finding) -> tuple[str, str, str]:
+    return finding.code, finding.subject, finding.summary
+
+
+def _seen(listed: Iterable[Listed]) -> tuple[Group, ...]:
+    return groups_of(one for one in listed if not one.finding.unknown)
+
+
+def _unseen(listed: Iterable[Listed]) -> Iterator[Listed]:
+    return (one for one in listed if one.finding.unknown)
+
+
+def blockers_line(report: Report) -> str:
+    """How many objects are in the way, and by which checks."""
+    groups = groups_of(one for one in listed_findings(report) if one.finding.blocks)
+    rest = sum(len(group.subjects) for group in groups[_BLOCKERS:])
+    more = f" and {rest} more" if rest else ""
+    named = ", ".join(map(_counted, groups[:_BLOCKERS]))
+    return f"{Mark.BLOCKED} {count(objects(report.blockers), 'finding')} in the way: {named}{more}"
 
 
 def finding_mark(finding: Finding) -> Mark:

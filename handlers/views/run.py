@@ -85,23 +85,21 @@ def _who_lifts(run: UpgradeRun) -> list[str]:
 
 def _body(run: UpgradeRun) -> list[Block]:
     if run.status is RunStatus.BLOCKED and run.report is not None:
-        now, later = blockers_of(run)
-        more = [kit.section("*These would stop a later phase*"), *finding_blocks(later, run.report)] if later else []
-        return [*finding_blocks(now, run.report), *more]
+        return finding_blocks(run.report, *blockers_of(run))
     if run.plan is None:
         return []
     if run.started_at is None and not run.status.finished:
         noted = [finding for finding in run.report.findings if not finding.blocks] if run.report else []
         times = work_times_lines(work_times_of(run), run.created_at)
         return [*plan_blocks(run.plan, progress_blocks(run), times), *_noted(noted)]
-    return [kit.section(*phase_lines(run)), *finding_blocks(_standing_at(run), run.report)]
+    return [kit.section(*phase_lines(run)), *_standing_at(run)]
 
 
-def _standing_at(run: UpgradeRun) -> list[Finding]:
+def _standing_at(run: UpgradeRun) -> list[Block]:
     """The findings that a run under way stands at, for what to do about them."""
     if run.blocked_phase is None or run.report is None or run.status.finished:
         return []
-    return list(blockers_of(run).now)
+    return finding_blocks(run.report, blockers_of(run).now)
 
 
 def _noted(findings: Sequence[Finding]) -> list[Block]:

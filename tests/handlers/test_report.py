@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handlers.views.explained import render_explanation
-from handlers.views.limits import BLOCKS_MESSAGE
-from handlers.views.report import finding_blocks, render_report
+from handlers.views.report import blockers_line, finding_blocks, render_report
 from tests.handlers.samples import PROD, finding
 from tests.handlers.test_views import WORDS, assert_nothing_comes_alive, assert_slack_takes, mrkdwn_of, words_of
 from tests.upgrade.reports import made
@@ -68,7 +67,7 @@ def test_an_object_found_at_several_hops_is_named_once() -> None:
 def test_five_blockers_are_shown_and_the_rest_is_counted(number: int) -> None:
     texts = seen(*(finding(f"ABC{n:03}", f"object-{n}") for n in range(number)))
     assert sum(text.startswith("⛔") for text in texts) == min(number, 5)
-    rest = [text for text in texts if text.startswith("… and in the way too: ")]
+    rest = [text for text in texts if text.startswith(f"… and {number - 5} more: ")]
     assert bool(rest) is (number > 5)
     assert all(f"`ABC{n:03}`" in rest[0] for n in range(5, number))
 
@@ -102,13 +101,34 @@ def test_hostile_names_do_nothing_in_slack(text: str) -> None:
     assert "\x1b" not in words_of(message)
 
 
-@pytest.mark.parametrize("number", [1, 20, 21, 500])
-def test_a_runs_findings_that_do_not_fit_are_counted(number: int) -> None:
-    blocks = finding_blocks([finding("NET001", f"subnet-{n}") for n in range(number)])
-    assert len(blocks) <= BLOCKS_MESSAGE
-    linked = finding_blocks([made.BLOCKER], EVERYTHING)
-    assert mrkdwn_of(linked)[0].splitlines()[-1].startswith("<https://docs.aws.amazon.com/eks/")
-    assert (f"and {number - 20} more" in str(blocks)) is (number > 20)
+@pytest.mark.parametrize("number", [1, 5, 6, 500])
+def test_a_run_shows_five_blockers_whatever_the_hops_and_counts_the_rest(number: int) -> None:
+    found = [finding(f"ABC{n:03}", "core", summary=f"Behind 1.{hop}.") for n in range(number) for hop in (35, 36)]
+    texts = mrkdwn_of(finding_blocks(report(*map(judged, found)), found[:2], found[2:]))
+    assert sum(text.startswith("⛔") for text in texts) == min(number, 5)
+    assert ("*These would stop a later phase*" in texts) is (number > 1)
+    assert any(text.startswith(f"… and {number - 5} more: ") for text in texts) is (number > 5)
+    assert texts[0].splitlines()[-1].startswith("<https://docs.aws.amazon.com/eks/")
+
+
+def test_what_stops_now_is_not_told_again_for_a_later_hop() -> None:
+    now, later = (finding("SKW002", "core", summary=f"Behind 1.{hop}.") for hop in (35, 36))
+    known = report(judged(now, hop=made.V35), judged(later, hop=made.V36))
+    first, second = known.findings
+    assert "*These would stop a later phase*" not in mrkdwn_of(finding_blocks(known, [first], [second]))
+
+
+def test_what_a_run_cannot_see_is_one_line_for_each_permission() -> None:
+    refused = [finding(f"ABC{n:03}", unknown=True, permission="list pods") for n in range(3)]
+    (text,) = mrkdwn_of(finding_blocks(report(*map(judged, refused)), refused))
+    assert text.splitlines()[1:] == ["❔ *in the way* Allow `list pods`: for `ABC000`, `ABC001`, `ABC002`"]
+
+
+def test_a_plan_counts_objects_and_names_five_checks_that_are_in_its_way() -> None:
+    found = [finding(f"ABC{n:03}", f"subnet-{m}") for n in range(7) for m in range(2)]
+    line = blockers_line(report(*map(judged, found)))
+    assert line.startswith("⛔ 14 findings in the way: `ABC000` 2 times, ")
+    assert line.endswith("`ABC004` 2 times and 4 more")
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -162,10 +162,10 @@ def outline(report: Report, fail_on: Severity = Severity.BLOCKS) -> Outline:
         readiness=report.readiness(fail_on),
         headline=_headline(report, fail_on),
         hops=hops,
-        blockers=_groups(one for one in seen if fails(one.finding, fail_on)),
-        cures=_cures((one for one in listed if one.finding.unknown), fail_on),
-        warnings=_groups(one for one in seen if _only_warns(one.finding, fail_on)),
-        notes=_groups(one for one in seen if one.finding.severity is Severity.INFORMS),
+        blockers=groups_of(one for one in seen if fails(one.finding, fail_on)),
+        cures=cures_of((one for one in listed if one.finding.unknown), fail_on),
+        warnings=groups_of(one for one in seen if _only_warns(one.finding, fail_on)),
+        notes=groups_of(one for one in seen if one.finding.severity is Severity.INFORMS),
         coverage=VerdictCounts(
             passed=verdicts[Verdict.PASSED],
             failed=verdicts[Verdict.FAILED],
@@ -255,12 +255,13 @@ def _order(one: Listed) -> tuple[int, bool, str, str, tuple[KubernetesVersion, .
     return _GRAVITY[finding.severity], finding.unknown, finding.code, finding.subject, one.hops, finding.summary
 
 
-def _groups(listed: Iterable[Listed]) -> tuple[Group, ...]:
+def groups_of(listed: Iterable[Listed]) -> tuple[Group, ...]:
+    """Together what one check finds; ``listed`` in the order of ``listed_findings``."""
     return tuple(Group(code, tuple(ones)) for code, ones in groupby(listed, key=lambda one: one.finding.code))
 
 
-def _cures(unknown: Iterable[Listed], fail_on: Severity) -> tuple[Cure, ...]:
-    """What is in the way first, then what cures most."""
+def cures_of(unknown: Iterable[Listed], fail_on: Severity = Severity.BLOCKS) -> tuple[Cure, ...]:
+    """Together what one thing cures: what is in the way first, then what cures most."""
     groups: dict[tuple[str | None, str], list[Listed]] = defaultdict(list)
     for one in unknown:
         reason = "" if one.finding.permission else one.finding.summary.removeprefix(_UNREAD).removesuffix(".")
