@@ -30,8 +30,8 @@ class EventKind(StrEnum):
     START_MISSED = "start-missed"  # start_at
     FREEZE_LIFTED = "freeze-lifted"  # freeze, reason
     RUN_STARTED = "run-started"
-    GATE_OPENED = "gate-opened"  # gate: waits for an approval
-    GATE_PASSED = "gate-passed"  # gate
+    GATE_OPENED = "gate-opened"  # gate: waits for an approval; attended (by whom), reason (it did not open by itself)
+    GATE_PASSED = "gate-passed"  # gate, unattended (True when it opened by itself)
     NOTICE_DELIVERED = "notice-delivered"  # notice
     PHASE_STARTED = "phase-started"  # phase, title
     PHASE_FINISHED = "phase-finished"  # phase, title, seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -14,6 +14,7 @@ from pydantic import Field
 from upgrade.eks import ClusterId, LaunchTemplate
 from upgrade.facts import Value
 from upgrade.freeze import Freeze
+from upgrade.gates import Gate, GateRule, GateTerms, gate_before
 from upgrade.idle import IdleOnly
 from upgrade.versions import AddonVersion, KubernetesVersion
 
@@ -40,7 +41,8 @@ class EnvironmentPolicy(Value):
         approvals: how many people must approve the plan.
         requester_counts: whether the requester's own approval counts.
         approver_groups: ids of the user groups and users whose approval counts; empty: those of the role approver.
-        gates: kinds of phase (``nodes``, ``control-plane``, ``add-ons``) that need an approval of their own.
+        gates: what needs an approval of its own: kinds of phase (``nodes``, ``control-plane``, ``add-ons``), the
+            ``first-control-plane``, each further ``hop``; or how such a gate is kept. The first that applies counts.
         node_policy: when nodes are rotated.
         parallel_nodegroups: how many node groups may be updated at once.
         notice: the least time between the announcement and the start.
@@ -60,7 +62,7 @@ class EnvironmentPolicy(Value):
     approvals: int = Field(default=1, ge=1, le=10)
     requester_counts: bool = False
     approver_groups: tuple[str, ...] = ()
-    gates: tuple[Literal["control-plane", "add-ons", "nodes"], ...] = ()
+    gates: tuple[Gate, ...] = ()
     node_policy: NodePolicy = NodePolicy.LAZY
     parallel_nodegroups: int = Field(default=1, ge=1, le=20)
     notice: timedelta = timedelta(minutes=15)
@@ -225,6 +227,7 @@ class Phase(Value):
         id: such as ``control-plane@1.35``, ``add-ons-before@1.35``, ``add-ons@1.35``, ``nodes@1.34``,
             ``verify@1.35``; unique in a plan.
         gate: the name of the approval it waits for, if any; equal to the phase's id.
+        gate_terms: how that gate is kept; None for one that waits for an approval and no more.
     """
 
     id: str
@@ -232,7 +235,16 @@ class Phase(Value):
     title: str
     parallelism: int = 1
     gate: str | None = None
+    gate_terms: GateTerms | None = None
     steps: tuple[Step, ...]
+
+    def with_gate(self, gates: Sequence[Gate], *, first: bool) -> Phase:
+        """With the gate that a policy sets before it, if any. ``first``: it is the first of its kind in the plan."""
+        gate = gate_before(gates, self.kind, first=first)
+        if gate is None:
+            return self
+        terms = gate.terms if isinstance(gate, GateRule) else None
+        return self.model_copy(update={"gate": self.id, "gate_terms": terms})
 
 
 class Waiver(Value):
@@ -317,6 +329,7 @@ class UpgradePlan(Value):
                 {
                     "id": phase.id,
                     "gate": phase.gate,
+                    **({"gate terms": phase.gate_terms.model_dump(mode="json")} if phase.gate_terms else {}),
                     "parallelism": phase.parallelism,
                     "steps": [[step.id, dict(step.pins)] for step in phase.steps],
                 }

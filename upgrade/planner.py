@@ -217,10 +217,9 @@ class _Draft:
         """Append a phase unless it has no steps. Tells whether it has any."""
         if not steps:
             return False
-        gate = phase_id if kind in self.policy.gates else None
-        self.phases.append(
-            Phase(id=phase_id, kind=kind, title=title, parallelism=parallelism, gate=gate, steps=tuple(steps))
-        )
+        phase = Phase(id=phase_id, kind=kind, title=title, parallelism=parallelism, steps=tuple(steps))
+        first = all(one.kind != kind for one in self.phases)
+        self.phases.append(phase.with_gate(self.policy.gates, first=first))
         self.cluster = project(self.cluster, steps)
         return True
 

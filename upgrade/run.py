@@ -149,6 +149,7 @@ class UpgradeRun(Value):
         phases_checked: phases whose blocking findings were looked at again, right before their first step.
         blocked_phase: the phase that such a look stopped.
         check_errors: temporary errors in a row while looking at the cluster.
+        warned_at: when something was last told that is not as planned: a warning, a failed or a slow step.
         unapproved: steps that a plan made half-way would have and the approved one has not; told, never done.
         baseline: ready workloads at the start, as ``kind/namespace/name`` (A-28).
     """
@@ -189,6 +190,7 @@ class UpgradeRun(Value):
     phases_checked: tuple[str, ...] = ()
     blocked_phase: str | None = None
     check_errors: int = 0
+    warned_at: datetime | None = None
     unapproved: tuple[str, ...] = ()
     baseline: tuple[str, ...] = ()
     next_due_at: datetime | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.config.loading import CONFIG_VARIABLE, load_settings, missing_for_serve
 from bot.config.on_call import GenericSettings, OnCallSettings, PagerDutySettings, SnsSettings, WebhookSettings
-from bot.config.policies import EnvironmentSettings, FreezeSettings
+from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSettings
 from bot.config.sections import (
     SLACK_API,
     SLASH_COMMAND,
@@ -29,6 +29,7 @@ __all__ = [
     "ConfigurationWrong",
     "EnvironmentSettings",
     "FreezeSettings",
+    "GateSettings",
     "GenericSettings",
     "LogSettings",
     "OnCallSettings",

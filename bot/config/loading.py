@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from bot.config.policies import EnvironmentSettings, FreezeSettings
+from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSettings
 from bot.config.sections import ClusterSettings
 from bot.config.settings import PREFIX, Settings
 from bot.config.values import ConfigurationWrong, is_loopback
@@ -134,6 +134,7 @@ def _known_keys(place: Sequence[str | int]) -> tuple[str, ...]:
         "clusters": ClusterSettings,
         "environments": EnvironmentSettings,
         "freezes": FreezeSettings,
+        "mapping": GateSettings,
     }
     for part in place:
         field = kind.model_fields.get(str(part))

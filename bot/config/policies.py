@@ -6,14 +6,30 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from bot.config.sections import RoleSettings
 from bot.config.values import Duration, DurationOrNone, Section, UserOrGroupId, ZoneName
 from upgrade.errors import WindowUnreadable
 from upgrade.freeze import Freeze
+from upgrade.gates import GatePlace, GateRule, form
 from upgrade.plan import EnvironmentPolicy
 from upgrade.windows import instant_of, parse_window
+
+
+class GateSettings(GateRule):
+    """A gate that somebody attends, or that opens by itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: GatePlace
+    """Where it stands, as the words of `gates`."""
+    attended: UserOrGroupId | None = None
+    """The user or user group who is called when it opens, and whose approval counts there besides."""
+    within: Duration | None = None
+    """How long it waits for them; then the run pauses."""
+    unattended: bool = False
+    """It opens by itself if all signals are green, else it waits for an approval."""
 
 
 class EnvironmentSettings(EnvironmentPolicy):
@@ -21,6 +37,14 @@ class EnvironmentSettings(EnvironmentPolicy):
 
     approver_groups: tuple[UserOrGroupId, ...] = ()
     """Ids of the user groups and users whose approval counts here, instead of the role approver."""
+    gates: tuple[
+        Annotated[
+            Annotated[GatePlace, Tag("word")] | Annotated[GateSettings, Tag("mapping")],
+            Discriminator(form),
+        ],
+        ...,
+    ] = ()
+    """What needs an approval of its own; the first that applies counts. `hop`: each control plane but the first."""
     notice: DurationOrNone = timedelta(hours=1)
     """The least time between the announcement and the start."""
     approval_expires: Duration = timedelta(hours=24)

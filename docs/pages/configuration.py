@@ -24,6 +24,7 @@ from bot.config import (
     ClusterSettings,
     EnvironmentSettings,
     FreezeSettings,
+    GateSettings,
     GenericSettings,
     LogSettings,
     OnCallSettings,
@@ -81,7 +82,9 @@ environments:
   prod:                            # watched for 24 hours before nodes follow, one hop a window,
     approvals: 2                   # announced 7 days, 24 hours and 1 hour before the start
     approver_groups: [S0PRODUCTION]   # whose approval counts here; left out: the role approver
-    gates: [nodes]
+    gates:                         # approvals half-way, told in the plan
+      - hop
+      - {before: nodes, attended: S0NIGHT, within: 2h}   # they are called; after 2 hours it pauses
     windows: ["mon-thu 08:00-16:00"]
   staging:
     windows: ["mon-fri 08:00-18:00"]
@@ -119,6 +122,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("slack", "slack.", SlackSettings),
     ("clusters", "clusters[].", ClusterSettings),
     ("environments", "environments.NAME.", EnvironmentSettings),
+    ("a gate as a mapping", "environments.NAME.gates[].", GateSettings),
     ("freezes", "freezes[].", FreezeSettings),
     ("roles", "roles.", RolesSettings),
     ("a role", "roles.ROLE.", RoleSettings),

@@ -12,9 +12,10 @@ from handlers.views.limits import Block
 from handlers.views.progress import Mark, Minutes
 from handlers.views.report import blockers_line
 from handlers.views.rests import rest_of, rests_of, work_times_lines
-from handlers.views.text import code, count, esc, person, until
+from handlers.views.text import code, count, duration, esc, person, until
 from upgrade.estimate import phase_minutes, total_minutes
 from upgrade.findings import Report
+from upgrade.gates import GateTerms
 from upgrade.plan import (
     AddonStep,
     BakeStep,
@@ -84,8 +85,17 @@ def plan_blocks(plan: UpgradePlan, checklist: Sequence[Block], times: Sequence[s
 def phase_line(plan: UpgradePlan, phase: Phase) -> str:
     estimate = Minutes(*phase_minutes(phase, plan.minutes))
     minutes = f" · {estimate}" if estimate.high else ""
-    gate = f" · {Mark.WAITING} own approval" if phase.gate else ""
+    gate = f" · {Mark.WAITING} {gate_line(phase.gate_terms)}" if phase.gate else ""
     return f"{_what(phase)}{minutes}{gate}"
+
+
+def gate_line(terms: GateTerms | None) -> str:
+    """How a gate is kept, for those who approve the plan."""
+    if terms is not None and terms.unattended:
+        return "unattended: goes on by itself if all signals are green, else own approval"
+    if terms is not None and terms.attended and terms.within:
+        return f"own approval, attended by {person(terms.attended)}: pauses after {duration(terms.within)}"
+    return "own approval"
 
 
 def _what(phase: Phase) -> str:

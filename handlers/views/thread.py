@@ -63,6 +63,8 @@ def render_entry(
     if event.kind in _CALLS_FOR:
         line = f"{line}\n{_called(run, owner)}"
     approvers = run.policy.approver_groups or approvers
+    if attended := told.text("attended"):
+        line = f"{line}\n{person(attended)} attends it."
     if event.kind in _CALLS_APPROVERS and approvers and run.status is RunStatus.AWAITING_APPROVAL:
         line = f"{line}\n{' '.join(map(person, approvers[:10]))}"
     blocks = [kit.section(*line.split("\n"))]
@@ -334,7 +336,10 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
         f"{Mark.WARNING} {told.who} lifted the freeze “{esc(told.text('freeze'))}” for this run{told.because}"
     ),
     EventKind.RUN_STARTED: f"{Mark.RUNNING} Started",
-    EventKind.GATE_OPENED: lambda told: f"{Mark.WAITING} {told.gate} waits for an approval of its own",
+    EventKind.GATE_OPENED: lambda told: f"{Mark.WAITING} {told.gate} waits for an approval of its own{told.because}",
+    EventKind.GATE_PASSED: lambda told: (
+        f"{Mark.DONE} {told.gate} goes on unattended: all signals are green" if told.text("unattended") else ""
+    ),
     EventKind.NOTICE_DELIVERED: "📣 Announced",
     EventKind.PHASE_STARTED: lambda told: f"▶️ *{esc(told.text('title') or told.text('phase'))}*",
     EventKind.UPDATE_ADOPTED: lambda told: (

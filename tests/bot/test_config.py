@@ -8,6 +8,7 @@ import pytest
 from bot.config import ConfigurationWrong, Settings, is_loopback, load_settings, missing_for_serve
 from bot.notices import Audience
 from bot.wiring import audience_of, configured_clusters
+from upgrade.gates import GateRule
 from upgrade.gateways.identity import OwnIdentity, ProfileIdentity, RoleIdentity
 from upgrade.idle import IdleOnly
 from upgrade.plan import NodePolicy, UpgradePolicy
@@ -93,6 +94,30 @@ environments: {prod: {approver_groups: %s}}
     assert cluster.check_only_reason == "no approver is configured."
     (line,) = lines_of(tmp_path, text % "[S0PROD, ben]")
     assert line.startswith("environments.prod.approver_groups[1]: ")
+
+
+def test_gates_are_words_or_say_who_attends_them(tmp_path: Path) -> None:
+    text = "environments: {prod: {gates: [hop, %s]}}"
+    policy = read(tmp_path, text % "{before: nodes, attended: S0NIGHT, within: 2h}").policy("prod")
+    assert policy.gates == ("hop", GateRule(before="nodes", attended="S0NIGHT", within=timedelta(hours=2)))
+    assert UpgradePolicy.model_validate_json(policy.model_dump_json()) == policy
+
+
+@pytest.mark.parametrize(
+    ("gate", "line"),
+    [
+        ("node", "gates[1].word: input should be 'control-plane'"),
+        ("{before: nodes}", "gates[1].mapping: needs “attended” with “within”, or “unattended: true”"),
+        ("{before: nodes, within: 2h}", "gates[1].mapping: needs “attended”"),
+        ("{before: nodes, attended: S0N, within: 2h, unattended: true}", "gates[1].mapping: needs “attended”"),
+        ("{before: nodes, unatended: true}", "gates[1].mapping.unatended: unknown key; did you mean unattended?"),
+        ("{before: nodes, attended: ben, within: 2h}", "gates[1].mapping.attended: "),
+    ],
+)
+def test_a_gate_that_nobody_can_keep_is_refused(tmp_path: Path, gate: str, line: str) -> None:
+    text = "environments: {prod: {gates: [hop, %s]}}"
+    (said,) = lines_of(tmp_path, text % gate)
+    assert said.startswith(f"environments.prod.{line}")
 
 
 def test_what_an_environment_leaves_out_is_productions_and_what_it_says_counts(tmp_path: Path) -> None:

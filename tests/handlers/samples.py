@@ -10,6 +10,7 @@ from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import CheckResult, Finding, Report, Severity, Verdict
 from upgrade.freeze import Freeze
+from upgrade.gates import GateTerms
 from upgrade.plan import (
     AddonStep,
     AnnounceStep,
@@ -207,7 +208,7 @@ EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     },
     EventKind.START_MISSED: {"start_at": NOW.isoformat()},
     EventKind.FREEZE_LIFTED: {"freeze": "Year end", "reason": "a security fix"},
-    EventKind.GATE_OPENED: {"gate": "nodes@1.36"},
+    EventKind.GATE_OPENED: {"gate": "nodes@1.36", "attended": "S0NIGHT", "reason": "a step was slow"},
     EventKind.GATE_PASSED: {"gate": "nodes@1.36"},
     EventKind.PHASE_STARTED: {"phase": "nodes@1.36", "title": "Nodes to 1.36"},
     EventKind.PHASE_FINISHED: {"phase": "nodes@1.36", "title": "Nodes to 1.36", "seconds": 600},
@@ -248,6 +249,12 @@ EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     EventKind.NOTE_ADDED: {"text": "the budget of shop/web is being changed"},
     EventKind.SLACK_UNREACHABLE: {"since": NOW.isoformat()},
 }
+
+
+def with_terms(plan: UpgradePlan, terms: GateTerms) -> UpgradePlan:
+    """The plan with its gates kept so."""
+    kept = [one.model_copy(update={"gate_terms": terms}) if one.gate else one for one in plan.phases]
+    return plan.model_copy(update={"phases": tuple(kept)})
 
 
 def event(kind: EventKind, seq: int = 1, *, actor: str | None = "U0ADA", **data: Any) -> UpgradeEvent:

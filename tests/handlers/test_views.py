@@ -29,6 +29,7 @@ from upgrade.announcements import Notice, NoticeReply, NoticeState, ReplyKind, n
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Report, Severity
+from upgrade.gates import GateTerms
 from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
 from upgrade.run import Approval, Intent, Lift, RunStatus, StepState, StepStatus, UpgradeRun
 from upgrade.versions import KubernetesVersion
@@ -519,6 +520,36 @@ def test_people_read_titles_not_ids() -> None:
     gate = render_entry(samples.event(EventKind.GATE_OPENED, gate=f"nodes@{V36}"), run)
     assert gate is not None
     assert "“Nodes to 1.36” waits for an approval of its own" in gate.text
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (GateTerms(attended="S0NIGHT", within=timedelta(hours=2)), "attended by <!subteam^S0NIGHT>: pauses after 2 h"),
+        (GateTerms(unattended=True), "unattended: goes on by itself if all signals are green, else own approval"),
+    ],
+)
+def test_approvers_see_how_each_gate_is_kept_before_they_approve(terms: GateTerms, said: str) -> None:
+    plan = samples.with_terms(samples.two_hops(gate=True), terms)
+    message = render_plan(plan, samples.report(), PlanRequest(cluster=PROD, target=V36), [], startable=True)
+    assert said in words_of(message)
+    assert said in words_of(render_run(samples.run(RunStatus.AWAITING_APPROVAL, plan=plan, waiting_for="plan"), ()))
+
+
+def test_who_attends_a_gate_is_called_when_it_opens_and_one_that_opens_by_itself_says_so() -> None:
+    gate = f"nodes@{V36}"
+    run = samples.run(RunStatus.AWAITING_APPROVAL, plan=samples.two_hops(gate=True), waiting_for=gate)
+    opened = samples.event(EventKind.GATE_OPENED, gate=gate, attended="S0NIGHT", reason="<!here> it was slow.")
+    entry = render_entry(opened, run, approvers=["S0APPROVERS"])
+    assert entry is not None
+    assert entry.text.split("\n") == [
+        "✋ “Nodes to 1.36” waits for an approval of its own: &lt;!here&gt; it was slow.",
+        "<!subteam^S0NIGHT> attends it.",
+        "<!subteam^S0APPROVERS>",
+    ]
+    passed = render_entry(samples.event(EventKind.GATE_PASSED, actor=None, gate=gate, unattended=True), run)
+    assert passed is not None
+    assert passed.text == "✅ “Nodes to 1.36” goes on unattended: all signals are green"
 
 
 def test_a_plan_that_cannot_be_is_not_offered() -> None:

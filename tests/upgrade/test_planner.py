@@ -29,6 +29,7 @@ from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import LaunchTemplate, OfferedVersion
 from upgrade.errors import FactUnknown, NothingToDo, PlanImpossible, TargetNotOffered
 from upgrade.facts import Unknown, need
+from upgrade.gates import GatePlace, GateRule
 from upgrade.plan import (
     AddonStep,
     BakeStep,
@@ -118,6 +119,27 @@ def test_gates_stand_before_each_phase_of_the_kinds_that_the_policy_names() -> N
         "control-plane@1.36",
         "nodes@1.36",
     ]
+
+
+def test_a_gate_may_stand_before_the_first_control_plane_or_before_each_further_hop() -> None:
+    def gates(*wanted: GatePlace) -> list[str | None]:
+        made = plan(healthy_snapshot("1.34"), "1.36", policy=UpgradePolicy(gates=wanted))
+        return [phase.gate for phase in made.phases if phase.gate]
+
+    assert gates("first-control-plane") == ["control-plane@1.35"]
+    assert gates("hop") == ["control-plane@1.36"]
+
+
+def test_of_the_gates_that_apply_the_first_says_how_it_is_kept_and_that_is_approved() -> None:
+    attended = GateRule(before="nodes", attended="S0NIGHT", within=timedelta(hours=2))
+    alone = GateRule(before="nodes", unattended=True)
+    made = {
+        rules: plan(healthy_snapshot("1.34"), "1.35", policy=UpgradePolicy(gates=rules))
+        for rules in (("nodes",), (attended, "nodes"), (alone, attended))
+    }
+    terms = [next(one.gate_terms for one in each.phases if one.gate) for each in made.values()]
+    assert terms == [None, attended.terms, alone.terms]
+    assert len({each.digest for each in made.values()}) == 3
 
 
 def test_every_step_has_an_estimate() -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from upgrade.engine.approvals import ask_again, await_approval, decide, lapsed, waive
-from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, under_way
+from upgrade.engine.approvals import ask_again, decide, lapsed, waive
+from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, is_closed, under_way
 from upgrade.engine.draft import Draft
+from upgrade.engine.gates import leave_gate, reach_gate
 from upgrade.engine.hands import acknowledge, add_note, mute, take_over
 from upgrade.engine.looked import checked, looked_ahead, phase_checked, turn_down
 from upgrade.engine.outcomes import confirm, intend, look, release, restart, retry
@@ -103,6 +104,7 @@ def _dispatch(draft: Draft, signal: Signal) -> None:  # noqa: C901, PLR0912 -- o
             _notice(draft)
         case TimePassed():
             pass_time(draft, signal)
+            leave_gate(draft)
         case Restarted():
             take_freezes(draft, signal.freezes)
             restart(draft)
@@ -230,8 +232,8 @@ def _settle(draft: Draft) -> None:
             draft.tell(EventKind.RUN_PAUSED, reasons=list(reasons), under_way=draft.going())
         elif not _begun(run, phase) and lapsed(run, _goes_on_at(draft)):
             ask_again(draft)
-        elif phase.gate is not None and phase.gate not in run.gates_passed:
-            await_approval(draft, phase.gate)
+        elif is_closed(run, phase):
+            reach_gate(draft, phase)
     elif reasons := _why_it_stands(draft):
         draft.change(pause_reasons=reasons)
 

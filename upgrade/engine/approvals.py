@@ -10,6 +10,7 @@ from upgrade.engine.draft import Draft
 from upgrade.engine.schedule import schedule_approved, unschedule
 from upgrade.engine.signals import DecisionGiven, WaiverGiven
 from upgrade.events import EventKind
+from upgrade.gates import GateTerms
 from upgrade.plan import UpgradePlan, Waiver
 from upgrade.rest import difference
 from upgrade.run import Approval, RunStatus, Tick, UpgradeRun
@@ -119,6 +120,18 @@ def _fresh_ticks(draft: Draft, plan: UpgradePlan, signal: DecisionGiven) -> tupl
     return tuple(Tick(item=item_id, by=signal.actor, at=draft.now) for item_id in fresh)
 
 
+def terms_of(run: UpgradeRun, gate: str | None) -> GateTerms:
+    """How ``gate`` is kept; that of the plan, and one that is a word in the policy, waits for an approval."""
+    phases = run.plan.phases if run.plan and gate else ()
+    return next((one.gate_terms for one in phases if one.gate == gate and one.gate_terms), GateTerms())
+
+
+def named_for(run: UpgradeRun, gate: str) -> tuple[str, ...]:
+    """Users and user groups who are named to decide about ``gate``, whatever their role."""
+    attended = terms_of(run, gate).attended
+    return (*run.policy.approver_groups, *((attended,) if attended else ()))
+
+
 def _open(draft: Draft, gate: str) -> None:
     """All approvals of ``gate`` are there."""
     if draft.run.started_at is None:
@@ -130,12 +143,15 @@ def _open(draft: Draft, gate: str) -> None:
     draft.tell(EventKind.GATE_PASSED, gate=gate)
 
 
-def await_approval(draft: Draft, gate: str) -> None:
-    """Open ``gate``. Only a plan that was not begun expires."""
-    expires = draft.now + draft.run.policy.approval_expires if draft.run.started_at is None else None
+def await_approval(draft: Draft, gate: str, reason: str = "") -> None:
+    """Open ``gate``. A plan that was not begun expires; an attended gate waits as long as its terms say."""
+    terms = terms_of(draft.run, gate)
+    within = draft.run.policy.approval_expires if draft.run.started_at is None else terms.within
+    expires = draft.now + within if within else None
     draft.change(status=RunStatus.AWAITING_APPROVAL, waiting_for=gate, expires_at=expires, pause_reasons=())
     if gate != PLAN_GATE:
-        draft.tell(EventKind.GATE_OPENED, gate=gate)
+        attended = {"attended": terms.attended} if terms.attended else {}
+        draft.tell(EventKind.GATE_OPENED, gate=gate, **attended, **({"reason": reason} if reason else {}))
 
 
 def replace_plan(draft: Draft, plan: UpgradePlan) -> None:

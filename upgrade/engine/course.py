@@ -140,16 +140,29 @@ def may_start(run: UpgradeRun) -> bool:
     )
 
 
+def is_closed(run: UpgradeRun, phase: Phase) -> bool:
+    """Whether the phase has a gate that was not passed."""
+    return phase.gate is not None and phase.gate not in run.gates_passed
+
+
+def opens_alone(run: UpgradeRun, phase: Phase) -> bool:
+    """Whether the phase has a gate that was not passed, and that opens by itself if all signals are green."""
+    return is_closed(run, phase) and phase.gate_terms is not None and phase.gate_terms.unattended
+
+
 def must_check(run: UpgradeRun, phase: Phase) -> bool:
     """Whether the cluster is looked at again right before ``phase``.
 
-    Always before a control plane or nodes, which cannot be undone; before add-ons when something is known that stops
-    them. The look at the start covers the first phase that changes anything, unless people or a hold came between.
+    Always before a control plane or nodes, which cannot be undone, and at a gate that may open by itself; before
+    add-ons when something is known that stops them. The look at the start covers the first phase that changes anything,
+    unless people or a hold came between.
     """
     if phase.id in run.phases_checked or any(
         run.step(step.id).status is not StepStatus.PENDING for step in phase.steps
     ):
         return False
+    if is_closed(run, phase):
+        return opens_alone(run, phase)
     if phase.kind == "add-ons":
         return run.report is None or any({"all", "add-ons"} & set(f.stops) for f in run.report.blockers)
     return phase.kind in ("control-plane", "nodes")
@@ -177,11 +190,11 @@ def next_work(run: UpgradeRun, now: datetime) -> Work | None:
 
 def _startable(run: UpgradeRun, now: datetime) -> Work | None:
     phase = current_phase(run)
-    if phase is None or (phase.gate is not None and phase.gate not in run.gates_passed):
-        return None
-    if must_check(run, phase):
+    if phase is not None and must_check(run, phase):
         due = run.next_due_at is None or run.next_due_at <= now or run.check_errors == 0
         return LookAtCluster(phase=phase.id) if due else None
+    if phase is None or is_closed(run, phase):
+        return None
     taken = {step_id for step_id, _ in active(run)}
     if len(taken) >= phase.parallelism:
         return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from upgrade.engine.course import abort_preview, next_due_at, under_way
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus, StepState, UpgradeRun
+
+#: What somebody should have seen before a gate opens by itself.
+_TROUBLING: Final = frozenset({EventKind.WARNING_RAISED, EventKind.STEP_FAILED, EventKind.STEP_SLOW})
 
 
 class Draft:
@@ -24,6 +27,8 @@ class Draft:
             UpgradeEvent(run_id=self.run.id, seq=seq, at=self.now, kind=kind, actor=actor, step_id=step_id, data=data)
         )
         self.change(last_seq=seq)
+        if kind in _TROUBLING:
+            self.change(warned_at=self.now)
 
     def change(self, **fields: Any) -> None:
         self.run = self.run.model_copy(update=fields)

@@ -15,6 +15,7 @@ from upgrade.engine.approvals import (
 )
 from upgrade.engine.course import PLAN_GATE, back_off, current_phase
 from upgrade.engine.draft import Draft
+from upgrade.engine.gates import tell_new_findings
 from upgrade.engine.schedule import miss, schedule, schedule_approved
 from upgrade.engine.signals import ChecksFinished
 from upgrade.events import EventKind
@@ -152,9 +153,10 @@ def phase_checked(draft: Draft, signal: ChecksFinished) -> None:
     if signal.error and _wait_for_cluster(draft, signal):
         return
     let_waivers_expire(draft)
-    draft.change(check_errors=0, report=signal.report or draft.run.report)
     if signal.report is not None:
         draft.tell(EventKind.CHECKS_FINISHED, phase=phase.id, **_counts(draft.run, signal.report))
+        tell_new_findings(draft, signal.report)
+    draft.change(check_errors=0, report=signal.report or draft.run.report)
     _tell_unapproved(draft, signal.unapproved)
     if signal.report is None or signal.stopping:
         reasons = _sentences(signal.stopping) or (signal.error,)

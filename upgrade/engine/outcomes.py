@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from upgrade.engine.course import SETTLED, active, budget, current_phase, may_start, phase_of, settled, step_token
+from upgrade.engine.course import (
+    SETTLED,
+    active,
+    budget,
+    current_phase,
+    is_closed,
+    may_start,
+    phase_of,
+    settled,
+    step_token,
+)
 from upgrade.engine.draft import Draft
 from upgrade.engine.signals import StepConfirmed, StepLooked
 from upgrade.events import EventKind
@@ -26,7 +36,7 @@ def intend(draft: Draft, step_id: str, crash_limit: int) -> None:
     state = run.step(step_id)
     if phase is None or all(step.id != step_id for step in phase.steps) or not may_start(run):
         return
-    if phase.gate is not None and phase.gate not in run.gates_passed:
+    if is_closed(run, phase):
         return
     if state.status not in (StepStatus.PENDING, StepStatus.STARTING, StepStatus.BLOCKED):
         return

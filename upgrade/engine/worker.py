@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from upgrade.eks import ClusterId
 from upgrade.engine.advance import advance
-from upgrade.engine.approvals import waivers_in_force
+from upgrade.engine.approvals import named_for, waivers_in_force
 from upgrade.engine.assessment import assess, check_remaining, drift, past_durations, stopping_phase, stopping_start
 from upgrade.engine.baseline import ready_workloads
 from upgrade.engine.course import (
@@ -139,13 +139,13 @@ class RunWorker:
         return RequestRefused(verb=row.kind, actor=row.actor, reason=refusal, gate=row.payload.get("gate", ""))
 
     def _refusal(self, run: UpgradeRun, actor: str, verb: Verb, payload: Mapping[str, str]) -> str | None:
-        named = run.policy.approver_groups
         try:
-            if verb == "approve" and named:
-                return None if self._access.belongs(actor, named) else _ONLY_NAMED.format(", ".join(named))
-            answer = self._access.allows(actor, verb, run.cluster)
-            if verb == "reject" and isinstance(answer, Refused) and self._access.belongs(actor, named):
+            named = named_for(run, payload["gate"]) if verb in ("approve", "reject") else ()
+            if named and self._access.belongs(actor, named):
                 return None
+            if verb == "approve" and run.policy.approver_groups:
+                return _ONLY_NAMED.format(", ".join(named))
+            answer = self._access.allows(actor, verb, run.cluster)
             if verb == "lift" and isinstance(answer, Refused):
                 lifters = next((one.lifters for one in run.policy.freezes if one.name == payload["freeze"]), ())
                 return None if self._access.belongs(actor, lifters) else _ONLY_LIFTERS
