@@ -15,7 +15,15 @@ _CONTROL_PLANE: Final = "control-plane@"
 
 
 class Decision(Value):
-    """``what``: approved, ticked, rejected, waived …; ``subject``: the gate, item, finding or step it was about."""
+    """What a person decided, and what they saw when they did.
+
+    Args:
+        what: approved, ticked, rejected, waived …
+        subject: the gate, item, finding or step it was about.
+        digest: of the plan that an approval or a rejection was for.
+        given: how many approvals of that gate counted with this one, of so many that are ``needed``.
+        ticked: ids of the items of the check list that came with it.
+    """
 
     at: datetime
     actor: str
@@ -23,6 +31,10 @@ class Decision(Value):
     subject: str = ""
     reason: str = ""
     until: date | None = None
+    digest: str = ""
+    given: int | None = None
+    needed: int | None = None
+    ticked: tuple[str, ...] = ()
 
 
 class PhaseTime(Value):
@@ -65,6 +77,8 @@ _DECISIONS: Final = {
     EventKind.RUN_REJECTED: ("rejected", "gate"),
     EventKind.WAIVER_GIVEN: ("waived", "code"),
     EventKind.STEP_CONFIRMED: ("confirmed", ""),
+    EventKind.RUN_RESCHEDULED: ("rescheduled", "start_at"),
+    EventKind.FREEZE_LIFTED: ("lifted a freeze", "freeze"),
     EventKind.PAUSE_REQUESTED: ("paused", ""),
     EventKind.RUN_RESUMED: ("resumed", ""),
     EventKind.RETRY_REQUESTED: ("retried", ""),
@@ -175,4 +189,8 @@ def _decision(event: UpgradeEvent) -> Decision:
         subject=subject,
         reason=str(event.data.get("reason") or ""),
         until=date.fromisoformat(str(until)) if until else None,
+        digest=str(event.data.get("digest", "")),
+        given=event.data.get("given"),
+        needed=event.data.get("needed"),
+        ticked=tuple(map(str, event.data.get("ticked", ()))),
     )

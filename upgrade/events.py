@@ -22,7 +22,7 @@ class EventKind(StrEnum):
     PLAN_CHANGED = "plan-changed"  # old, new (digests), added, dropped (step ids; in both: another pin)
     APPROVAL_GIVEN = "approval-given"  # gate, digest, given, needed, ticked (ids of check-list items)
     APPROVAL_REFUSED = "approval-refused"  # gate, reason: this person may not
-    RUN_REJECTED = "run-rejected"  # gate (``start``: it could not even begin), reason
+    RUN_REJECTED = "run-rejected"  # gate (``start``: it could not even begin), digest, reason
     WAIVER_GIVEN = "waiver-given"  # code, subject, reason, until (a day, or None)
     WAIVER_EXPIRED = "waiver-expired"  # code, subject, until
     RUN_SCHEDULED = "run-scheduled"  # start_at

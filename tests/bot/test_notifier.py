@@ -12,6 +12,7 @@ import pytest
 from bot.notifier import Channels
 from bot.pacing import Pacing
 from bot.slack import SlackCalls
+from handlers.ids import Action
 from handlers.views.kit import Message as Said
 from sandbox.slack import Channel, Fault, Message, RateLimits, SlackFace
 from tests.bot.conftest import (
@@ -342,6 +343,21 @@ def test_an_approval_that_is_wanted_calls_the_approvers(face: SlackFace, story: 
     story.tell(EventKind.PLAN_READY, status=RunStatus.AWAITING_APPROVAL, plan=samples.two_hops(), waiting_for="plan")
     deliver(notifier_of(face, story, channels=channels))
     assert thread_of(face, top_of(face))[-1].text.endswith("<!subteam^S0APPROVERS> <@U0BEN>")
+
+
+def test_a_decision_on_the_command_line_takes_the_buttons_away_and_names_who_took_it(
+    face: SlackFace, story: Story
+) -> None:
+    notifier = notifier_of(face, story, channels=CHANNELS)
+    story.begin()
+    story.tell(EventKind.PLAN_READY, status=RunStatus.AWAITING_APPROVAL, plan=samples.two_hops(), waiting_for="plan")
+    deliver(notifier)
+    assert Action.APPROVE in json.dumps(top_of(face).blocks)
+    story.tell(EventKind.RUN_REJECTED, actor="cli:ben", status=RunStatus.REJECTED, finished_at=samples.NOW)
+    deliver(notifier)
+    shown = json.dumps(top_of(face).blocks)
+    assert Action.APPROVE not in shown
+    assert "rejected by cli:ben" in shown
 
 
 def test_a_message_that_somebody_deleted_is_let_go(face: SlackFace, story: Story) -> None:

@@ -11,12 +11,16 @@ import pytest
 from tests.upgrade.fakes import ManualClock, small_cluster
 from tests.upgrade.runs import NOW, done, make_run
 from tests.upgrade.snapshots import workload
-from tests.upgrade.story import Story
+from tests.upgrade.story import POLICY, Story
 from upgrade.announcements import NoticeState, delivered_late, notice_due_at, notice_of
 from upgrade.audit import audit
 from upgrade.eks import Issue
+from upgrade.engine.advance import advance
+from upgrade.engine.signals import FreezeLifted, StartMoved
 from upgrade.events import EventKind
 from upgrade.facts import need
+from upgrade.freeze import Freeze
+from upgrade.plan import UpgradePolicy
 from upgrade.run import Intent, RunStatus, StepStatus
 
 
@@ -41,6 +45,38 @@ def test_the_record_of_a_run_names_people_phases_and_the_rollback_deadline(tmp_p
     assert all(phase.duration is not None for phase in record.phases)
     moved = [e.at for e in tale.of(EventKind.STEP_FINISHED) if (e.step_id or "").startswith("control-plane")]
     assert record.rollback_until == moved[-1] + timedelta(days=7)
+
+
+def test_the_record_says_what_each_decision_saw(tmp_path: Path) -> None:
+    clock = ManualClock()
+    tale = Story(tmp_path, clock, small_cluster(clock), policy=POLICY.model_copy(update={"approvals": 2}))
+    tale.start("1.35")
+    plan = tale.until(RunStatus.AWAITING_APPROVAL).plan
+    assert plan is not None
+    tale.approve("U-ONE")
+    tale.once()
+    tale.ask("reject", "cli:ben", gate="plan", digest=plan.digest, reason="not today")
+    tale.once()
+    seen = [
+        (one.actor, one.what, one.digest, one.given, one.needed, one.reason) for one in audit(tale.events).decisions
+    ]
+    assert ("U-ONE", "approved", plan.digest, 1, 2, "") in seen
+    assert ("cli:ben", "rejected", plan.digest, None, None, "not today") in seen
+    (approved,) = [one for one in audit(tale.events).decisions if one.what == "approved"]
+    assert approved.ticked == tuple(item.id for item in plan.checklist)
+    assert approved.at == clock.now()
+
+
+def test_the_record_has_moved_starts_and_lifted_freezes() -> None:
+    freeze = Freeze(name="sale", starts_at=NOW, ends_at=NOW + timedelta(days=1), reason="a sale", lifters=("U",))
+    run = make_run(RunStatus.SCHEDULED, policy=UpgradePolicy(freezes=(freeze,)))
+    moved, events = advance(run, StartMoved(start_at=NOW + timedelta(days=2), actor="U-MOVES"), NOW)
+    _, more = advance(moved, FreezeLifted(freeze="sale", reason="it must", actor="U"), NOW)
+    decisions = [(one.actor, one.what, one.subject, one.reason) for one in audit((*events, *more)).decisions]
+    assert decisions == [
+        ("U-MOVES", "rescheduled", (NOW + timedelta(days=2)).isoformat(), ""),
+        ("U", "lifted a freeze", "sale", "it must"),
+    ]
 
 
 def test_a_phase_tells_its_attempts_and_how_long_it_waited_for_people(tmp_path: Path) -> None:
