@@ -53,6 +53,7 @@ _ASKING = (
     Action.LIFT,
     Action.NOTE,
 )
+_LOOKING = {Action.CHECK: Word.CHECK, Action.PLAN: Word.PLAN}
 
 
 def register(app: App, talk: Conversation) -> None:
@@ -61,7 +62,8 @@ def register(app: App, talk: Conversation) -> None:
     for action in _ASKING:
         app.action(_id(action))(partial(_ask, talk))
     app.action(_id(Action.APPROVE))(partial(_approve, talk))
-    app.action(_id(Action.PLAN))(partial(_plan, talk))
+    for action in _LOOKING:
+        app.action(_id(action))(partial(_look, talk))
     app.action(_id(Action.REPORT))(partial(_report, talk))
 
 
@@ -167,11 +169,13 @@ def _run_dialog(talk: Conversation, action: Action, ref: RunRef) -> dict[str, An
     return render_waive_dialog(run, waivable(run), ref)
 
 
-def _plan(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
+def _look(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
+    """Check or plan for whoever presses, and answer to nobody else."""
     caller = Caller.of_action(body)
 
     def work() -> None:
-        commands.examine(talk, caller, Word.PLAN, decode_request(_pressed(body)[1]), partial(say, respond))
+        action, value = _pressed(body)
+        commands.examine(talk, caller, _LOOKING[action], decode_request(value), partial(say, respond))
 
     ack_then_answer(work, ack, respond, talk)
 

@@ -52,6 +52,7 @@ class Action(StrEnum):
     TAKE_OVER = "run.take_over"
     MUTE = "run.mute"
     NOTE = "run.note"
+    CHECK = "request.check"
     PLAN = "request.plan"
     START = "request.start"
     SCHEDULE = "request.schedule"

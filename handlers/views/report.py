@@ -32,9 +32,6 @@ def render_report(report: Report, request: PlanRequest, *, file: str | None = No
     told = outline(report)
     title = f"{report.cluster.name}: {report.from_version} → {report.target}"
     verdict = f"{_MARKS[told.readiness]} {told.headline}"
-    pinned = encode_request(request.model_copy(update={"target": report.target}))
-    within_reach = not any(finding.code in _NO_PLAN for finding in report.blockers)
-    buttons = kit.actions([kit.button(f"Plan to {report.target}", Action.PLAN, pinned)]) if within_reach else []
     blocks = [
         kit.header(title),
         kit.section(f"*{verdict}*"),
@@ -42,9 +39,17 @@ def render_report(report: Report, request: PlanRequest, *, file: str | None = No
         *_cures(told.cures),
         *_warnings(told.warnings),
         kit.context(*_rest(told, report, file)),
-        *buttons,
+        *kit.actions(_buttons(report, request)),
     ]
     return Message(f"{esc(title)}: {verdict}", blocks)
+
+
+def _buttons(report: Report, request: PlanRequest) -> list[Block]:
+    buttons = [kit.button("Recheck", Action.CHECK, encode_request(request))]
+    if not any(finding.code in _NO_PLAN for finding in report.blockers):
+        pinned = encode_request(request.model_copy(update={"target": report.target}))
+        buttons.append(kit.button(f"Plan to {report.target}", Action.PLAN, pinned))
+    return buttons
 
 
 def _blockers(groups: Sequence[Group], most: int = _BLOCKERS) -> Iterator[Block]:
@@ -120,8 +125,16 @@ def _rest(told: Outline, report: Report, file: str | None) -> Iterator[str]:
     noted = f" · {count(notes, 'note')}" if notes else ""
     yield f"{told.coverage}{noted} · seen {utc(report.taken_at)}"
     yield _all_of_it(report, file)
+    yield from _waivable(report)
     if told.blockers or told.cures or told.warnings:
         yield f"{code('explain CODE')} says what a check looks at, why, and how to fix it."
+
+
+def _waivable(report: Report) -> Iterator[str]:
+    codes = sorted({code(finding.code) for finding in report.blockers if finding.waivable})
+    if codes:
+        more = f" and {len(codes) - _OBJECTS} more" if len(codes) > _OBJECTS else ""
+        yield f"A run can have these waived, with a reason: {', '.join(codes[:_OBJECTS])}{more}."
 
 
 def _all_of_it(report: Report, file: str | None) -> str:

@@ -82,6 +82,21 @@ def test_check_and_plan_come_from_a_worker_and_change_nothing(desk: Desk) -> Non
     assert desk.runs() == []
 
 
+def test_a_check_is_repeated_for_whoever_presses_recheck_and_for_nobody_else(desk: Desk) -> None:
+    desk.answer("check prod-eu to 1.36")
+    desk.until(lambda: len(desk.whispers()) == 2)
+    assert "Ready: nothing is in the way." in said(desk.whispers()[-1])
+    blocked(desk)
+    assert desk.face.people.click("ada", desk.whispers()[-1], "request.check").ok
+    desk.until(lambda: len(desk.whispers()) == 4)
+    again = desk.whispers()[-1]
+    assert "⛔ Not ready: 1 finding is in the way." in said(again)
+    assert "A run can have these waived, with a reason: `INS001`." in said(again)
+    assert buttons_of(again) == ["request.check", "request.plan"]
+    assert desk.whispers("ben") == []
+    assert desk.runs() == []
+
+
 def test_the_whole_report_is_a_file_for_whoever_asked(desk: Desk) -> None:
     desk.answer("check prod-eu to 1.36", "ben")
     desk.until(lambda: len(desk.whispers("ben")) == 2)

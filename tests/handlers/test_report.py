@@ -93,6 +93,13 @@ def test_it_says_where_all_of_it_is() -> None:
     assert "All of it: `eks-upgrade-bot check prod-eu --to 1.36 --format html`" in seen(made.BLOCKER)
 
 
+def test_what_can_be_waived_is_said_and_where() -> None:
+    accepted = finding("INS001", waivable=True), finding("ADD001", waivable=True), finding("PDB001")
+    assert "A run can have these waived, with a reason: `ADD001`, `INS001`." in seen(*accepted)
+    harmless = finding("INS001", waivable=True, severity=Severity.WARNS)
+    assert not [text for text in seen(made.BLOCKER, harmless) if "waived" in text]
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_do_nothing_in_slack(text: str) -> None:
     message = render_report(hostile(text), REQUEST, file="x.html")
