@@ -29,6 +29,7 @@ from bot.looking import (
     write,
 )
 from bot.manifest import manifest
+from bot.preview import preview
 from bot.scan import scan
 from bot.steering import TIMES, ZONES_IN_WORDS, start_told, steering
 from bot.tending import tending
@@ -255,7 +256,7 @@ def wait_command(run: str) -> None:
 
 def _follow(settings: Settings, find: Callable[[UpgradeService], UpgradeRun]) -> None:
     """Print what happens until the run has ended. Exit 0 only if it succeeded."""
-    console = Console(settings.make_clock())
+    console = Console(settings.make_clock(), settings.announcements.wording)
     opened = opened_service(settings) if server_runs(settings) else driving_service(settings, console)
     with opened as service:
         run_id = find(service).id
@@ -267,5 +268,5 @@ def _follow(settings: Settings, find: Callable[[UpgradeService], UpgradeRun]) ->
             time.sleep(_FOLLOW_SECONDS)
 
 
-for _command in (*steering.commands.values(), *tending.commands.values(), check, explain_command, scan):
+for _command in (*steering.commands.values(), *tending.commands.values(), check, explain_command, preview, scan):
     cli.add_command(_command)

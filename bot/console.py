@@ -13,10 +13,11 @@ import click
 from handlers.ids import Action
 from handlers.views.buttons import applicable, waiting_confirmations
 from handlers.views.kit import Message
-from handlers.views.notice import render_notice
+from handlers.views.notice import ENGLISH, render_notice
 from handlers.views.notice_facts import notice_facts
 from handlers.views.progress import status_line
 from handlers.views.thread import render_entry
+from handlers.views.wording import Wording
 from upgrade.announcements import notice_of
 from upgrade.audit import audit
 from upgrade.checklist import unticked
@@ -95,8 +96,9 @@ def next_moves(run: UpgradeRun) -> list[str]:
 class Console:
     """The Delivery of a run that is driven without Slack: what Slack would show is printed, and always arrives."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, wording: Wording = ENGLISH) -> None:
         self._clock = clock
+        self._wording = wording
         self._told: dict[str, int] = {}
         self._noticed: set[str] = set()
 
@@ -119,7 +121,7 @@ class Console:
         if notice is not None and due is not None and self._clock is not None and run.id not in self._noticed:
             now = self._clock.now()
             if due <= now:
-                shown = render_notice(notice_facts(notice, run, now=now))
+                shown = render_notice(notice_facts(notice, run, now=now), wording=self._wording)
                 click.echo("\n".join(f"          | {line}" for line in lines_of(shown)))
                 self._noticed.add(run.id)
                 delivered()

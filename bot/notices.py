@@ -12,6 +12,8 @@ from bot.outbox import Item, Messages, Outbox
 from handlers.views.kit import Message
 from handlers.views.notice import loud, render_notice, render_reply
 from handlers.views.notice_facts import Also, NoticeFacts, also_of, notice_facts
+from handlers.views.preview import preview_facts, render_preview
+from handlers.views.wording import Wording
 from upgrade.announcements import Notice, NoticeState, notice_of, notice_replies
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
@@ -60,6 +62,7 @@ class Notices:
         channel: the announcement channel.
         thread_link: the address of a run's thread, once it exists.
         delivered: called when a notice exists in Slack.
+        wording: the words of it all.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Notices:
         audience_of: Callable[[ClusterId], Audience],
         thread_link: Callable[[str], str | None],
         delivered: Callable[[], None],
+        wording: Wording,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -82,6 +86,7 @@ class Notices:
         self._audience_of = audience_of
         self._thread_link = thread_link
         self._delivered = delivered
+        self._wording = wording
 
     def deliver(self, run: UpgradeRun, rows: Rows, events: Sequence[UpgradeEvent]) -> float | None:
         """What is due now. Returns None when all of it is told, else real seconds until the next try."""
@@ -102,6 +107,12 @@ class Notices:
         if notice is not None and notice.due_at is not None and (NOTICE, "") not in rows:
             dues.append(notice.due_at)
         return min((self._clock.real_seconds(due - now) for due in dues if due > now), default=None)
+
+    def preview(self, run: UpgradeRun) -> Message:
+        """Its notice as it would read now. Raises NotNow for a run without a plan."""
+        told, thread, now = self._audience_of(run.cluster), self._thread_link(run.id), self._clock.now()
+        facts = preview_facts(run, now, environment=told.environment, owner=told.owner, thread=thread)
+        return render_preview(facts, now, here=told.mention_here, wording=self._wording)
 
     # -- the notice and its copies ------------------------------------------------------------------------------------
 
@@ -155,7 +166,7 @@ class Notices:
         return self._render(notice, run, here=here, also=tuple(self._led_by(run)))
 
     def _render(self, notice: Notice, run: UpgradeRun, *, here: bool = False, also: Sequence[Also] = ()) -> Message:
-        return render_notice(self._facts(notice, run, also), here=here)
+        return render_notice(self._facts(notice, run, also), here=here, wording=self._wording)
 
     def _facts(self, notice: Notice, run: UpgradeRun, also: Sequence[Also] = ()) -> NoticeFacts:
         told, thread = self._audience_of(run.cluster), self._thread_link(run.id)
@@ -179,7 +190,7 @@ class Notices:
             row = rows.get((REPLY, reply.key))
             if not reply.due(now) or (row is not None and row.ts is not None):
                 continue
-            message = render_reply(reply, self._facts(notice, run))
+            message = render_reply(reply, self._facts(notice, run), wording=self._wording)
             thread = under.ts if under else top.ts
             item = Item(run.id, REPLY, reply.key, message, (top.channel_id,), thread, FOR_EVER, loud(reply))
             return self._post(item, row, run)

@@ -17,8 +17,10 @@ from bot.pacing import Pacing
 from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
 from handlers.conversation import File
 from handlers.views.kit import Message
+from handlers.views.notice import ENGLISH
 from handlers.views.run import render_run
 from handlers.views.thread import render_entry
+from handlers.views.wording import Wording
 from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
@@ -55,6 +57,7 @@ class Notifier:
         audience_of: who hears of a cluster, and whom to ask about it.
         calls_policy_of: whom a run of a cluster calls when it needs a person.
         delivered: called when a notice exists in Slack or Slack is back, so that the engine need not wait to look.
+        wording: the words of notices.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Notifier:
         calls_policy_of: Callable[[ClusterId], CallPolicy] = lambda _: CallPolicy(),
         delivered: Callable[[], None] = lambda: None,
         pacing: Pacing | None = None,
+        wording: Wording = ENGLISH,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -87,6 +91,7 @@ class Notifier:
             audience_of=audience_of,
             thread_link=self.thread_link,
             delivered=delivered,
+            wording=wording,
         )
         self._people = Calls(self._outbox, clock, policy_of=calls_policy_of, thread_link=self.thread_link)
         #: By run: the version that was looked at, and the real time of the next look.
@@ -131,6 +136,9 @@ class Notifier:
     def thread_link(self, run_id: str) -> str | None:
         row, workspace = self._messages.message(run_id, RUN, ""), self._calls.known_workspace
         return workspace.link(row.channel_id, row.ts) if workspace and row and row.ts else None
+
+    def preview(self, run: UpgradeRun) -> Message:
+        return self._notices.preview(run)
 
     def run_at(self, channel: str, thread: str) -> str | None:
         for run in self._runs.status():

@@ -273,6 +273,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         calls_policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
         delivered=service.delivery_changed,
         pacing=outside.pacing,
+        wording=settings.announcements.wording,
     )
     delivery.notifier = notifier
     caller = Caller(

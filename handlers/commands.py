@@ -50,6 +50,7 @@ from handlers.words import (
     MuteCommand,
     NoteCommand,
     OpenDialog,
+    PreviewCommand,
     RescheduleCommand,
     RunCommand,
     RunWord,
@@ -183,22 +184,33 @@ def tend(talk: Conversation, caller: Caller, wanted: MuteCommand | NoteCommand, 
 
 def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Message | None:
     """Answer what only reads: at once from the store, or later from a worker (check, plan)."""
-    service = talk.service
     if isinstance(wanted, ClusterCommand):
         examine(talk, caller, wanted.word, request_of(talk, wanted), tell)
         return None
     if isinstance(wanted, ExplainCommand):
         return render_explanation(explain_check(wanted.code))
-    if wanted != Look(Word.HELP):
-        talk.permit(caller.user, "status", [cluster.id for cluster in service.clusters()])
+    if isinstance(wanted, PreviewCommand):
+        return _preview(talk, caller, wanted)
+    if wanted == Look(Word.HELP):
+        return render_help(talk.command)
+    talk.permit(caller.user, "status", [cluster.id for cluster in talk.service.clusters()])
+    return _listed(talk, wanted)
+
+
+def _listed(talk: Conversation, wanted: Command) -> Message:
+    service = talk.service
     if isinstance(wanted, HistoryCommand):
         cluster = service.resolve(wanted.cluster).id if wanted.cluster else None
         return render_history(service.history(cluster), cluster, talk.post.thread_link)
     if wanted == Look(Word.STATUS):
         return render_status(service.status(), talk.post.thread_link, service.now())
-    if wanted == Look(Word.CLUSTERS):
-        return render_clusters(service.clusters(), service.version_seen)
-    return render_help(talk.command)
+    return render_clusters(service.clusters(), service.version_seen)
+
+
+def _preview(talk: Conversation, caller: Caller, wanted: PreviewCommand) -> Message:
+    run = talk.service.run_of(wanted.subject)
+    talk.permit(caller.user, "status", [run.cluster])
+    return talk.post.preview(run)
 
 
 def examine(talk: Conversation, caller: Caller, word: Word, request: PlanRequest, tell: Tell) -> None:

@@ -14,6 +14,7 @@ from handlers.zones import Zones
 from upgrade.eks import ClusterId
 from upgrade.errors import NotAllowed
 from upgrade.ports import Access, Refused, Verb
+from upgrade.run import UpgradeRun
 from upgrade.service import UpgradeService
 
 
@@ -39,6 +40,10 @@ class Post(Protocol):
 
     def thread_link(self, run_id: str) -> str | None:
         """The address of a run's thread, once its message exists."""
+        ...
+
+    def preview(self, run: UpgradeRun) -> Message:
+        """What would be announced of a run as it is now. Posts nothing. Raises NotNow for a run without a plan."""
         ...
 
     def run_at(self, channel: str, thread: str) -> str | None:

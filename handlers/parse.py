@@ -26,6 +26,7 @@ from handlers.words import (
     NoteCommand,
     OpenDialog,
     PlanWord,
+    PreviewCommand,
     RescheduleCommand,
     RunCommand,
     RunWord,
@@ -83,6 +84,8 @@ def _short_command(word: Word, rest: Sequence[str]) -> Command:
         return Look(word)
     if word in RUN_WORDS:
         return RunCommand(word, _subject(word, rest))
+    if word is Word.PREVIEW:
+        return PreviewCommand(_subject(word, rest))
     if word is Word.EXPLAIN:
         return ExplainCommand(_code(rest))
     return HistoryCommand(_cluster(rest[0]) if rest else None)

@@ -45,6 +45,7 @@ class Word(StrEnum):
     TAKE_OVER = "take over"
     MUTE = "mute"
     NOTE = "note"
+    PREVIEW = "preview"
     HISTORY = "history"
     EXPLAIN = "explain"
 
@@ -98,6 +99,7 @@ USAGE: Final[Mapping[Word, str]] = {
     Word.TAKE_OVER: "take over RUN|CLUSTER",
     Word.MUTE: "mute RUN|CLUSTER [TIME]",
     Word.NOTE: "note RUN|CLUSTER TEXT",
+    Word.PREVIEW: "preview RUN|CLUSTER",
     Word.HISTORY: "history [CLUSTER]",
     Word.EXPLAIN: "explain CODE",
 }
@@ -203,6 +205,16 @@ class NoteCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewCommand:
+    """The notice of a run, for the one who asks."""
+
+    subject: str
+
+    def __str__(self) -> str:
+        return f"preview {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryCommand:
     cluster: str | None = None
 
@@ -229,6 +241,7 @@ Command = (
     | LiftCommand
     | MuteCommand
     | NoteCommand
+    | PreviewCommand
     | HistoryCommand
     | ExplainCommand
 )

@@ -21,6 +21,7 @@ LOCKS: Final = ("requirements.lock", "requirements-sandbox.lock", "requirements-
 # Only what git knows is built, so that leftovers of a working tree prove nothing.
 _SOURCES: Final = ("pyproject.toml", "README.md", "LICENSE", "bot", "handlers", "upgrade", "sandbox")
 _DATA: Final = (
+    "handlers/templates/*",
     "upgrade/data/*",
     "upgrade/py.typed",
     "sandbox/scenarios/*.yaml",

@@ -129,6 +129,17 @@ def notice_of(run: UpgradeRun, *, announced: bool = False) -> Notice | None:
     )
 
 
+def previewed(run: UpgradeRun, now: datetime) -> UpgradeRun:
+    """A run as it will be once it is scheduled: with the start that is wanted, else as soon as its notice allows.
+
+    Args:
+        now: domain time, aware.
+    """
+    if run.start_at is not None or run.status.finished or run.started_at is not None:
+        return run
+    return run.model_copy(update={"start_at": run.wanted_at or now + run.policy.notice, "scheduled_at": now})
+
+
 def notice_replies(run: UpgradeRun, events: Iterable[UpgradeEvent]) -> tuple[NoticeReply, ...]:
     """What is to be told under the notice, past and future, in order; nothing before the notice is out.
 

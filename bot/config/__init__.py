@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.config.announcements import AnnouncementSettings
 from bot.config.loading import CONFIG_VARIABLE, load_settings, missing_for_serve
 from bot.config.on_call import GenericSettings, OnCallSettings, PagerDutySettings, SnsSettings, WebhookSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSettings
@@ -25,6 +26,7 @@ __all__ = [
     "SLACK_API",
     "SLASH_COMMAND",
     "WELL_KNOWN",
+    "AnnouncementSettings",
     "ClusterSettings",
     "ConfigurationWrong",
     "EnvironmentSettings",

@@ -62,6 +62,7 @@ def _cross_checks(settings: Settings) -> list[str]:
     named = [(f"clusters[{n}].environment", one.environment) for n, one in enumerate(settings.clusters)]
     for n, freeze in enumerate(settings.freezes):
         named += [(f"freezes[{n}].environments", name) for name in freeze.environments]
+    lines += [f"announcements.{one}" for one in settings.announcements.mistakes]
     known = ", ".join(sorted(settings.environments)) or "none"
     for where, name in named:
         if name is not None and name not in settings.environments:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.config.announcements import AnnouncementSettings
 from bot.config.on_call import OnCallSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings
 from bot.config.sections import (
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
     """How to reach Slack."""
     announcement_channel: str = Field(default="#maintenance-notices", min_length=1, max_length=81)
     """Where everybody hears of an upgrade ahead of time: `#name` or id. No notice, no start."""
+    announcements: AnnouncementSettings = AnnouncementSettings()
+    """The words that everybody hears."""
     operations_channel: str | None = Field(default=None, min_length=1, max_length=81)
     """Where runs tell their story. Left out: the channel of the command, else the announcement channel."""
     clusters: tuple[ClusterSettings, ...] = ()

@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 from bot.config import (
     PREFIX,
     WELL_KNOWN,
+    AnnouncementSettings,
     ClusterSettings,
     EnvironmentSettings,
     FreezeSettings,
@@ -38,6 +39,7 @@ from bot.config import (
     SnsSettings,
 )
 from docs.pages.markdown import NOTE, code, table
+from handlers.views.wording import TEXTS, VARIABLES
 
 _INTRO: Final = """\
 # Configuration
@@ -118,8 +120,28 @@ database: /data/eks-upgrade-bot.db
 ```
 """
 
+_TEMPLATES: Final = """\
+A template is [Jinja](https://jinja.palletsprojects.com/en/stable/templates/) in a sandbox: `if`, `for` and `set`, the filters `default`, `first`,
+`join`, `last` and `length`, and other texts by `self.name()`. Line breaks become spaces. Whatever it prints is escaped, but for times,
+mentions and links; `*bold*` and a link such as `<https://wiki.example.com/eks|our page>` may stand in it. It calls nobody: that is for
+`mention_here`. The emoji in front comes from the bot.
+
+```yaml
+announcements:
+  language: zh-CN
+  templates:
+    contact: "有问题请联系 {{ owner or '平台团队' }}，或到 *#eks* 频道提问。"
+    alerts: ""                     # left out
+```
+
+All of them are tried when the settings are read: an unknown variable or text, a mistake in the template, and one that becomes too long
+end the program with a line that names it. `eks-upgrade-bot preview RUN` shows the notice of a run in them, `/eks-upgrade preview RUN`
+likewise in Slack to you alone. Should one fail on a run all the same, the text that comes with the bot takes its place, and the log says so.
+"""
+
 SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("slack", "slack.", SlackSettings),
+    ("announcements", "announcements.", AnnouncementSettings),
     ("clusters", "clusters[].", ClusterSettings),
     ("environments", "environments.NAME.", EnvironmentSettings),
     ("a gate as a mapping", "environments.NAME.gates[].", GateSettings),
@@ -149,7 +171,14 @@ def page() -> str:
     parts = [NOTE, _INTRO, "## Top level", "", _table(settings_of(Settings, ""))]
     for title, prefix, model in SECTIONS:
         parts += [f"## {title}", "", _first_sentence(model), "", _table(settings_of(model, prefix))]
+        parts += _templates() if model is AnnouncementSettings else []
     return "\n".join(parts)
+
+
+def _templates() -> list[str]:
+    texts = table(["text", "what it is"], [(code(name), meaning) for name, meaning in TEXTS.items()])
+    variables = table(["variable", "is"], [(code(name), meaning) for name, meaning in VARIABLES.items()])
+    return [_TEMPLATES, texts, variables]
 
 
 def _table(settings: Iterator[Setting]) -> str:

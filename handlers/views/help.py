@@ -29,6 +29,7 @@ MEANING = {
     Word.TAKE_OVER: "the run is in my hands; I am the one who is called",
     Word.MUTE: "no more calls of what is known, for an hour or the time given, such as 2h",
     Word.NOTE: "write something down in its thread and its record",
+    Word.PREVIEW: "the notice of a run as it would read now, for you alone. Announces nothing",
     Word.HISTORY: "the runs so far",
     Word.EXPLAIN: "what a check looks at, why, and how to fix what it finds",
 }

@@ -360,3 +360,16 @@ def test_what_a_terminal_would_obey_is_taken_out() -> None:
     hostile = "\x1b[31mred\x1b[0m <!channel>"
     text = f"*{esc(hostile)}* {code('a`b')} {person('U0ADA')} {link('https://x.example/1', 'here')} {local_time(at)}"
     assert plain(text) == "[31mred[0m <!channel> a'b @U0ADA here (https://x.example/1) 2026-11-20 09:00 UTC"
+
+
+def test_preview_prints_the_notice_in_either_language_and_changes_nothing(cli: CommandLine) -> None:
+    run = cli.keep(samples.run(RunStatus.AWAITING_APPROVAL, waiting_for="plan", start_at=None, started_at=None))
+    assert cli("preview", "prod-eu") == 0
+    assert "Maintenance: prod-eu, Kubernetes 1.34 → 1.36" in cli.out
+    assert "Reminder: the maintenance of prod-eu" in cli.out
+    assert cli("preview", run.id, "--language", "zh-CN") == 0
+    assert "维护：prod-eu" in cli.out
+    assert cli.only_run().start_at is None
+    assert cli.inbox(run.id) == []
+    assert cli("preview", "twin") == 1
+    assert cli("preview", run.id, "--language", "fr") == 64

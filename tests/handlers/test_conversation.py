@@ -229,6 +229,17 @@ def test_the_start_of_somebody_who_may_not_is_called_off(desk: Desk) -> None:
     assert "That is for the role operator" in desk.entry("Not started")
 
 
+def test_the_preview_is_for_the_one_who_asks_and_announces_nothing(desk: Desk) -> None:
+    assert "prod-eu has had no run yet" in desk.answer("preview prod-eu")
+    run = started(desk)
+    before = kinds(desk, run)
+    shown = desk.answer("preview prod-eu")
+    assert "Maintenance: prod-eu" in shown
+    assert "nothing was announced" in shown
+    assert not [one for one in desk.face.workspace.messages("maintenance-notices") if one.by_bot]
+    assert kinds(desk, run) == before
+
+
 def test_a_decision_on_an_outdated_screen_changes_nothing(desk: Desk) -> None:
     run = started(desk)
     old = Message(**{**vars(desk.top), "blocks": [dict(block) for block in desk.top.blocks]})

@@ -22,6 +22,7 @@ from handlers.words import (
     MuteCommand,
     NoteCommand,
     OpenDialog,
+    PreviewCommand,
     RescheduleCommand,
     RunCommand,
     Word,
@@ -65,6 +66,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(LiftCommand, CLUSTERS, SENTENCES, SENTENCES),
     st.builds(MuteCommand, CLUSTERS, st.integers(0, 9999).map(lambda minutes: timedelta(minutes=minutes))),
     st.builds(NoteCommand, CLUSTERS, SENTENCES),
+    st.builds(PreviewCommand, CLUSTERS),
     st.builds(HistoryCommand, st.none() | CLUSTERS),
 )
 WORDS = st.sampled_from(
@@ -151,6 +153,7 @@ def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
         ("lift prod-eu “year end”  agreed  with ops", LiftCommand("prod-eu", "year end", "agreed with ops")),
         ("lift prod-eu 'year end' agreed", LiftCommand("prod-eu", "year end", "agreed")),
         ("history", HistoryCommand()),
+        ("Preview prod-eu", PreviewCommand("prod-eu")),
         ("explain pdb001", ExplainCommand("PDB001")),
     ],
 )
@@ -216,6 +219,7 @@ def test_commands(text: str, command: Command) -> None:
         ("explain", "Which check shall I explain?", "explain CODE, such as explain PDB001"),
         ("explain <!channel>", "“<!channel>” is not the code of a check.", "PDB001"),
         ("explain PDB001 PDB002", "“PDB002” is too much.", "explain CODE"),
+        ("preview", "Which run shall I preview?", "preview RUN|CLUSTER"),
         ("history a b", "“b” is too much.", "history [CLUSTER]"),
         ("x" * (LONGEST_TEXT + 1), "That is 501 characters long", "start prod-eu to 1.36"),
         ("check " + "x" * 150, "cannot be the name of an EKS cluster", "account/region/name"),
