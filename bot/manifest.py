@@ -26,7 +26,7 @@ features:
   slash_commands:
     - command: {command}
       description: Upgrade an Amazon EKS cluster
-      usage_hint: "[help | status | calendar | check|plan|start|schedule CLUSTER [to VERSION] [at TIME] | pause RUN]"
+      usage_hint: "[help|status|calendar|check|plan|start|schedule CLUSTER [to VERSION] [at TIME] | preview|pause RUN]"
       should_escape: false
 oauth_config:
   scopes:

@@ -194,7 +194,8 @@ class Wording:
     def _render(self, name: str, given: Mapping[str, object], own: Mapping[str, Template]) -> str:
         context = self._shipped.new_context(dict(given))
         context.blocks.update({one: [template.root_render_func] for one, template in own.items()})
-        said = " ".join("".join(_within(context.blocks[name][0](context))).split())
+        pieces = context.blocks[name][0](context)
+        said = " ".join("".join(_within(pieces) if own else pieces).split())
         if _CALLS_EVERYBODY.search(said):
             raise TextUnusable("calls everybody; that is for mention_here of the environment to say")
         # Escaped for HTML where a template joins texts; mrkdwn knows no such escape and needs none.
