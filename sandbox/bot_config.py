@@ -65,6 +65,7 @@ def _cluster(spec: ClusterSpec) -> dict[str, Any]:
         "read_role": role(READ_ROLE),
         "change_role": role(CHANGE_ROLE),
         **({} if spec.reach == "direct" else {"reach": spec.reach}),
+        **({"idle_only": {"namespaces": spec.idle_namespaces}} if spec.idle_namespaces else {}),
     }
 
 

@@ -190,6 +190,8 @@ class ClusterSpec(Part):
     owner: str = "platform team"
     critical_namespaces: list[ObjectName] = []
     """Namespaces labelled critical besides kube-system: what gets worse there pauses a run."""
+    idle_namespaces: list[ObjectName] = []
+    """Namespaces in which nobody may work when an upgrade begins, as the bot's configuration says."""
     support_type: Literal["STANDARD", "EXTENDED"] = "EXTENDED"
     authentication_mode: Literal["API", "API_AND_CONFIG_MAP", "CONFIG_MAP"] = "API_AND_CONFIG_MAP"
     subnets: Annotated[list[SubnetSpec], Field(min_length=1)] = [
