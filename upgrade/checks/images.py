@@ -85,7 +85,7 @@ def nodes_have_left_al2(hop: Hop) -> Iterator[Problem]:
             yield Problem(
                 subject=one.subject,
                 summary=f"Nodes of {one.name} run Amazon Linux 2, which EKS builds no images of any more.",
-                remedy=_leave_al2(one),
+                remedy=leave_al2(one),
             )
 
 
@@ -106,11 +106,12 @@ def images_exist_for_the_version(hop: Hop) -> Iterator[Problem]:
             yield Problem(
                 subject=one.subject,
                 summary=f"Nodes of {one.name} run Amazon Linux 2, of which there is no image after {last_al2()}.",
-                remedy=_leave_al2(one.nodes),
+                remedy=leave_al2(one.nodes),
             )
 
 
-def _leave_al2(one: NodeSet) -> str:
+def leave_al2(one: NodeSet) -> str:
+    """How those nodes get another family."""
     match one.kind:
         case NodeKind.CUSTOM_AMI:
             return "Put an image of AL2023 or Bottlerocket into the launch template, with user data for it."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from upgrade.checks.images import leave_al2, must_leave_al2
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.components import is_kube_proxy, kube_proxy_version
 from upgrade.facts import need
@@ -41,14 +42,18 @@ def kubelets_are_not_newer(hop: Hop) -> Iterator[Problem]:
     permissions=_NODES,
 )
 def kubelets_stay_within_skew(hop: Hop) -> Iterator[Problem]:
+    """Without a plan nothing counts as rotated on the way, so only the first hop that asks for it tells."""
     for one in node_sets(hop.before):
         lag, allowed = hop.target.minors_after(one.oldest), allowed_lag(one.oldest)
-        if lag > allowed:
+        told = hop.plan is None and not hop.first and hop.current.minors_after(one.oldest) > allowed
+        # Whoever has to leave Amazon Linux 2 anyway (AMI002) need not rotate within it first.
+        leaves = must_leave_al2(one, hop.wish or hop.target)
+        if lag > allowed and not told:
             yield Problem(
                 subject=one.subject,
                 summary=f"Nodes of {one.name} on {one.oldest} would be {lag} minors behind {hop.target}; "
                 f"{allowed} are allowed.",
-                remedy=f"Rotate them to {hop.current} first.",
+                remedy=leave_al2(one) if leaves else f"Rotate them to {hop.current} first.",
                 evidence={node.name: node.kubelet_version for node in one.nodes if node.kubelet == one.oldest},
             )
 

@@ -31,6 +31,7 @@ from tests.upgrade.snapshots import (
     with_addon,
     with_facts,
 )
+from upgrade.checks import run_checks
 from upgrade.checks.images import Family, family_of
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import AmiRelease
@@ -222,3 +223,13 @@ def test_the_same_static_pod_on_many_nodes_is_one_finding() -> None:
     pods = (row, pod("kube-system", "proxy-second", node="second", annotations=row.annotations, shape=row.shape))
     cluster = with_facts(cluster, nodes=(*need(cluster.nodes), twin), pods=pods)
     assert [one.subject for one in findings(cluster, "AMI007", "1.34")] == ["kube-system/Pod/proxy"]
+
+
+def test_without_a_plan_skew_is_told_at_its_first_hop_and_asks_for_the_new_family_at_once() -> None:
+    told = [one for one in run_checks(al2_group("1.30"), k8s("1.36")).findings if one.code in ("AMI002", "SKW002")]
+    skew = [one for one in told if one.code == "SKW002"]
+    assert {one.hop for one in skew} == {k8s("1.34")}
+    leaving = {(one.subject, one.remedy) for one in told if one.code == "AMI002"}
+    assert {(one.subject, one.remedy) for one in skew if "AL2023" in one.remedy} == leaving
+    assert {one.remedy for one in skew if (one.subject, one.remedy) not in leaving} <= {"Rotate them to 1.33 first."}
+    assert leaving
