@@ -24,7 +24,7 @@ _LOOK: Final = frozenset[Verb]({"check", "plan", "status"})
 _OPERATE: Final = frozenset[Verb]({"start", "pause", "resume", "retry", "abort", "recheck", "confirm", "reschedule"})
 _DECIDE: Final = frozenset[Verb]({"approve", "reject", "waive"})
 #: What counts only when a known person did it: whoever has a shell here has the bot's credentials.
-_IN_PERSON: Final = _DECIDE | frozenset[Verb]({"lift"})
+_IN_PERSON: Final = _DECIDE | frozenset[Verb]({"lift", "break_glass"})
 #: What anybody of the workspace may do: stop, and help those who are called.
 _ANYBODY: Final = frozenset[Verb]({"pause", "acknowledge", "note"})
 _TEND: Final = frozenset[Verb]({"take_over", "mute"})
@@ -171,6 +171,8 @@ class RoleAccess:
             }
         if verb in _OPERATE:
             return {"operator": roles.operator, "admin": roles.admin}
+        if verb == "break_glass":
+            return {"break_glass": roles.break_glass, "admin": roles.admin}
         if verb in _TEND:
             return {"operator": roles.operator, "approver": roles.approver, "admin": roles.admin}
         return {"approver": roles.approver, "admin": roles.admin} if verb in _DECIDE else {"admin": roles.admin}

@@ -19,17 +19,17 @@ from handlers.conversation import File
 from handlers.views.kit import Message
 from handlers.views.notice import ENGLISH
 from handlers.views.run import render_run
-from handlers.views.thread import render_entry
+from handlers.views.thread import render_entry, render_glass
 from handlers.views.wording import Wording
 from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
-from upgrade.events import UpgradeEvent
+from upgrade.events import EventKind, UpgradeEvent
 from upgrade.ports import AgendaItem, Clock, StoredMessage
 from upgrade.run import UpgradeRun
 
 log = logging.getLogger(__name__)
 
-RUN, ENTRY = "run", "entry"
+RUN, ENTRY, SECURITY = "run", "entry", "security"
 #: Real seconds without an answer after which we ask whether Slack is there, while runs are under way.
 QUIET_SECONDS: Final = 30.0
 #: Real seconds that a pass waits for more commits.
@@ -43,11 +43,17 @@ def told_elsewhere(run_id: str) -> StoredMessage:
 
 @dataclass(frozen=True)
 class Channels:
-    """Where things go: names with ``#`` or ids. ``approvers``: users and groups who may approve."""
+    """Where things go: names with ``#`` or ids.
+
+    Args:
+        approvers: users and groups who may approve.
+        security: where it is told that somebody opened a gate alone; None: nowhere but in the thread.
+    """
 
     announcements: str
     operations: str | None = None
     approvers: tuple[str, ...] = ()
+    security: str | None = None
 
 
 class Notifier:
@@ -234,21 +240,32 @@ class Notifier:
             message = self._render_run(run, events, problem)
             return self._outbox.post(Item(run.id, RUN, "", message, self._places(run)), row)
         notice = self._notices.deliver(run, rows, events)
+        glass = self._glass(run, events, rows) if behind else None
         entry = self._entry(run, events, rows, row) if behind else None
         calls = self._people.deliver(run, rows, events, row)
         edit = None
         if behind:
             # Shown in full only with its thread, notice and calls: until then the run counts as behind.
-            whole = entry is None and notice is None and calls is None
+            whole = entry is None and notice is None and calls is None and glass is None
             seq = run.last_seq if whole else row.shown_seq
             urgent = run.status not in CAN_WAIT
             edit = self._outbox.edit(row, self._render_run(run, events, problem), seq, urgent=urgent)
         dues = (self._notices.due_in(run, rows, events), self._people.due_in(run, events))
-        waits = (entry, notice, calls, edit, *dues)
+        waits = (entry, glass, notice, calls, edit, *dues)
         return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)
 
     def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:
         return render_run(run, events, problem=problem, approvers=self._channels.approvers)
+
+    def _glass(self, run: UpgradeRun, events: Sequence[UpgradeEvent], rows: Rows) -> float | None:
+        """Tell the security channel of a gate that somebody opened alone; None when all of it is told."""
+        place, thread = self._channels.security, self.thread_link(run.id)
+        for event in events if place else ():
+            row = rows.get((SECURITY, str(event.seq)))
+            if event.kind is EventKind.BREAK_GLASS_USED and place and (row is None or row.ts is None):
+                message = render_glass(event, run, thread)
+                return self._outbox.post(Item(run.id, SECURITY, str(event.seq), message, (place,), None, FOR_EVER), row)
+        return None
 
     def _places(self, run: UpgradeRun) -> tuple[str, ...]:
         """Where the run message belongs, then where it goes when it cannot be posted there."""

@@ -105,6 +105,19 @@ def lift(run: str, freeze: str, reason: tuple[str, ...], name: str | None) -> No
         noted(settings, found, "Whether that counts is decided next.", _COUNTED)
 
 
+@steering.command(name="break-glass")
+@click.argument("run", metavar="RUN|CLUSTER")
+@click.argument("reason", nargs=-1, required=True)
+@as_option
+def break_glass(run: str, reason: tuple[str, ...], name: str | None) -> None:
+    """Open the gate that waits alone, in an emergency. Counts for admins and the role break_glass; security is told."""
+    settings = settings_of()
+    with opened_service(settings) as service:
+        found = service.run_of(run)
+        service.break_glass(found.id, " ".join(reason), actor=actor_of(name), origin=new_origin())
+        noted(settings, found, "Whether that counts is decided next.", _COUNTED)
+
+
 @steering.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @as_option

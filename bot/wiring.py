@@ -314,7 +314,9 @@ def _favour_acks() -> None:
 
 
 def _channels(settings: Settings) -> Channels:
-    return Channels(settings.announcement_channel, settings.operations_channel, approvers_of(settings))
+    return Channels(
+        settings.announcement_channel, settings.operations_channel, approvers_of(settings), settings.security_channel
+    )
 
 
 def serve(settings: Settings, reach_out: Callable[[Settings], Outside] = outside_of) -> None:

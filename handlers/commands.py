@@ -30,6 +30,7 @@ from handlers.views.kit import Message
 from handlers.views.plan import render_plan
 from handlers.views.report import render_report
 from handlers.views.runs import (
+    render_glass_noted,
     render_history,
     render_lifted,
     render_looking,
@@ -41,6 +42,7 @@ from handlers.views.runs import (
     render_steered,
 )
 from handlers.words import (
+    BreakGlassCommand,
     ClusterCommand,
     Command,
     ExplainCommand,
@@ -97,7 +99,7 @@ def writes(wanted: Command) -> bool:
     if asks_when(wanted):
         return wanted.when is not None and not needs_a_zone(wanted.when)
     starts = isinstance(wanted, ClusterCommand) and wanted.word is Word.START
-    return starts or isinstance(wanted, RunCommand | LiftCommand | MuteCommand | NoteCommand)
+    return starts or isinstance(wanted, RunCommand | LiftCommand | BreakGlassCommand | MuteCommand | NoteCommand)
 
 
 def opens_a_form(wanted: Command) -> bool:
@@ -115,7 +117,9 @@ def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None
     if isinstance(wanted, ClusterCommand):
         request = request_of(talk, wanted)
         return start(talk, caller, request, start_at=start_of(talk.service, wanted.when, request.cluster))
-    if not isinstance(wanted, RunCommand | RescheduleCommand | LiftCommand | MuteCommand | NoteCommand):
+    if not isinstance(
+        wanted, RunCommand | RescheduleCommand | LiftCommand | BreakGlassCommand | MuteCommand | NoteCommand
+    ):
         raise TypeError(f"{wanted!r} writes nothing")
     run = talk.service.run_of(wanted.subject)
     thread = talk.post.thread_link(run.id)
@@ -124,6 +128,9 @@ def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None
     if isinstance(wanted, LiftCommand):
         lift(talk, caller, run, wanted.freeze, wanted.reason)
         return render_lifted(run, wanted.freeze, thread)
+    if isinstance(wanted, BreakGlassCommand):
+        talk.service.break_glass(run.id, wanted.reason, actor=caller.user, origin=caller.origin)
+        return render_glass_noted(run, thread)
     if isinstance(wanted, MuteCommand | NoteCommand):
         return tend(talk, caller, wanted, run)
     steer(talk, caller, wanted.word, run.id)

@@ -15,6 +15,7 @@ from handlers.words import (
     PLAN_WORDS,
     RUN_WORDS,
     USAGE,
+    BreakGlassCommand,
     ClusterCommand,
     Command,
     CommandUnclear,
@@ -71,10 +72,16 @@ def parse(text: str) -> Command:
         return _reschedule(rest)
     if word is Word.LIFT:
         return _lift(rest, text)
-    if word in (Word.MUTE, Word.NOTE):
-        tend = _mute if word is Word.MUTE else _note
-        return tend(_subject(word, rest), rest[1:])
+    if word in (Word.MUTE, Word.NOTE, Word.BREAK_GLASS):
+        return _with_words(word, _subject(word, rest), rest[1:])
     return _short_command(word, rest)
+
+
+def _with_words(word: Word, subject: str, rest: Sequence[str]) -> Command:
+    """A word for a run with more behind it."""
+    if word is Word.MUTE:
+        return _mute(subject, rest)
+    return _note(subject, rest) if word is Word.NOTE else _break_glass(subject, rest)
 
 
 def _short_command(word: Word, rest: Sequence[str]) -> Command:
@@ -295,6 +302,12 @@ def _note(subject: str, rest: Sequence[str]) -> NoteCommand:
     if not rest:
         raise CommandUnclear("What shall I note?", _write(Word.NOTE))
     return NoteCommand(subject, " ".join(rest))
+
+
+def _break_glass(subject: str, rest: Sequence[str]) -> BreakGlassCommand:
+    if not rest:
+        raise CommandUnclear("Why can it not wait for an approval?", _write(Word.BREAK_GLASS))
+    return BreakGlassCommand(subject, " ".join(rest))
 
 
 def _lift(rest: Sequence[str], text: str) -> LiftCommand:

@@ -41,6 +41,7 @@ class Word(StrEnum):
     RECHECK = "recheck"
     ABORT = "abort"
     LIFT = "lift"
+    BREAK_GLASS = "break-glass"
     ACKNOWLEDGE = "acknowledge"
     TAKE_OVER = "take over"
     MUTE = "mute"
@@ -95,6 +96,7 @@ USAGE: Final[Mapping[Word, str]] = {
     Word.RECHECK: "recheck RUN|CLUSTER",
     Word.ABORT: "abort RUN|CLUSTER",
     Word.LIFT: "lift RUN|CLUSTER FREEZE REASON",
+    Word.BREAK_GLASS: "break-glass RUN|CLUSTER REASON",
     Word.ACKNOWLEDGE: "acknowledge RUN|CLUSTER",
     Word.TAKE_OVER: "take over RUN|CLUSTER",
     Word.MUTE: "mute RUN|CLUSTER [TIME]",
@@ -183,6 +185,17 @@ class LiftCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakGlassCommand:
+    """Open a gate alone, in an emergency."""
+
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"break-glass {self.subject} {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class MuteCommand:
     """No more calls of what is known, for so long; ``subject`` is empty in the thread of a run."""
 
@@ -239,6 +252,7 @@ Command = (
     | RunCommand
     | RescheduleCommand
     | LiftCommand
+    | BreakGlassCommand
     | MuteCommand
     | NoteCommand
     | PreviewCommand

@@ -74,6 +74,7 @@ class Audit(Value):
 _DECISIONS: Final = {
     EventKind.RUN_REQUESTED: ("requested", "target"),
     EventKind.APPROVAL_GIVEN: ("approved", "gate"),
+    EventKind.BREAK_GLASS_USED: ("broke the glass", "gate"),
     EventKind.RUN_REJECTED: ("rejected", "gate"),
     EventKind.WAIVER_GIVEN: ("waived", "code"),
     EventKind.STEP_CONFIRMED: ("confirmed", ""),

@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     PLAN_READY = "plan-ready"  # digest
     PLAN_CHANGED = "plan-changed"  # old, new (digests), added, dropped (step ids; in both: another pin)
     APPROVAL_GIVEN = "approval-given"  # gate, digest, given, needed, ticked (ids of check-list items)
+    BREAK_GLASS_USED = "break-glass-used"  # gate, digest, reason, until, given, needed, unticked (ids of items)
     APPROVAL_REFUSED = "approval-refused"  # gate, reason: this person may not
     RUN_REJECTED = "run-rejected"  # gate (``start``: it could not even begin), digest, reason
     WAIVER_GIVEN = "waiver-given"  # code, subject, reason, until (a day, or None)

@@ -49,6 +49,7 @@ class EnvironmentPolicy(Value):
         approval_expires: how long a plan waits for its approvals.
         approval_valid: how long the approvals of a plan count once they are complete; half-way beyond it they are asked
             for again before the next phase.
+        break_glass_valid: how long a gate that somebody opened alone counts as approved.
         windows: maintenance windows as ``mon-fri 09:00-17:00``, in the cluster's time zone; none means always.
         bake_after_hop: how long a version is watched before the next hop.
         bake_before_nodes: how long the control plane is watched before nodes follow: until then it can go back
@@ -68,6 +69,7 @@ class EnvironmentPolicy(Value):
     notice: timedelta = timedelta(minutes=15)
     approval_expires: timedelta = timedelta(hours=24)
     approval_valid: timedelta = timedelta(days=7)
+    break_glass_valid: timedelta = timedelta(hours=4)
     windows: tuple[str, ...] = ()
     bake_after_hop: timedelta = timedelta(0)
     bake_before_nodes: timedelta = timedelta(0)

@@ -165,6 +165,7 @@ Verb = Literal[
     "waive",
     "reschedule",
     "lift",
+    "break_glass",
     "acknowledge",
     "take_over",
     "mute",

@@ -126,11 +126,23 @@ class Lift(Value):
     at: datetime
 
 
+class BrokenGlass(Value):
+    """Somebody opened a gate alone, with a reason. It counts for that plan until then (docs/decisions/0009)."""
+
+    gate: str
+    digest: str
+    by: str
+    reason: str
+    at: datetime
+    until: datetime
+
+
 class UpgradeRun(Value):
     """Everything about a run but its events. ``version`` counts saves (optimistic lock).
 
     Args:
         plan: None until the checks have finished.
+        glass: gates that somebody opened alone.
         ticks: what came with approvals; unlike these they outlive a changed plan.
         scheduled_at: when the approvals were complete.
         wanted_at: when the person who scheduled it wants it to begin; None means as soon as it may.
@@ -166,6 +178,7 @@ class UpgradeRun(Value):
     report: Report | None = None
     plan: UpgradePlan | None = None
     approvals: tuple[Approval, ...] = ()
+    glass: tuple[BrokenGlass, ...] = ()
     ticks: tuple[Tick, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     waiting_for: str | None = None

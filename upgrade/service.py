@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
@@ -17,6 +17,7 @@ from upgrade.calendar import Calendar, calendar_of
 from upgrade.checks import run_checks
 from upgrade.cluster import ClusterSnapshot
 from upgrade.configured import ConfiguredCluster
+from upgrade.deciding import Deciding
 from upgrade.eks import ClusterId
 from upgrade.engine.assessment import assess, make_plan, past_durations
 from upgrade.engine.course import abort_preview, seen_version
@@ -43,17 +44,14 @@ from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, RunStore,
 from upgrade.run import AbortPreview, RunStatus, UpgradeRun, VersionSeen
 from upgrade.verbs import (
     must_be_a_start,
-    must_be_approvable,
     must_be_going,
     must_be_liftable,
     must_be_movable,
     must_be_recheckable,
     must_be_resumable,
-    must_be_waivable,
     must_have_failed,
     must_not_be_paused,
     must_not_have_begun,
-    must_wait_for,
     must_wait_for_confirmation,
     next_window,
 )
@@ -74,7 +72,7 @@ class PlanResult(Value):
     offers: tuple[KubernetesVersion, ...] = ()
 
 
-class UpgradeService(OnCall):
+class UpgradeService(Deciding, OnCall):
     """Constructed by the composition root only; safe to use from many threads."""
 
     def __init__(
@@ -309,22 +307,6 @@ class UpgradeService(OnCall):
             )
         return configured
 
-    def approve(
-        self, run_id: str, *, gate: str, digest: str, actor: str, origin: str, ticked: Collection[str] = ()
-    ) -> None:
-        """Approve an open gate. ``ticked``: ids of the items of the check list that the person looked after.
-
-        Raises DecisionOutdated when that gate of that plan is not the open one, NotNow when none is, ChecklistOpen when
-        an item is neither among ``ticked`` nor was ticked before.
-        """
-        judge = partial(must_be_approvable, gate=gate, digest=digest, ticked=ticked)
-        told = {"ticked": " ".join(ticked)} if ticked else {}
-        self._ask("approve", run_id, actor, origin, judge, gate=gate, digest=digest, **told)
-
-    def reject(self, run_id: str, *, gate: str, digest: str, actor: str, reason: str = "", origin: str) -> None:
-        judge = partial(must_wait_for, gate=gate, digest=digest)
-        self._ask("reject", run_id, actor, origin, judge, gate=gate, digest=digest, reason=reason)
-
     def pause(self, run_id: str, *, actor: str, origin: str) -> None:
         self._ask("pause", run_id, actor, origin, must_not_be_paused)
 
@@ -361,15 +343,6 @@ class UpgradeService(OnCall):
     def confirm(self, run_id: str, step_id: str, *, actor: str, origin: str) -> None:
         judge = partial(must_wait_for_confirmation, step_id=step_id)
         self._ask("confirm", run_id, actor, origin, judge, step_id=step_id)
-
-    def waive(
-        self, run_id: str, *, code: str, subject: str, reason: str, actor: str, origin: str, until: date | None = None
-    ) -> None:
-        """Accept a finding. ``until``: the last day on which the waiver counts, in the cluster's time zone."""
-        given = partial(must_be_waivable, code=code, subject=subject, reason=reason)
-        judge = given if until is None else partial(given, until=until, now=self._clock.now())
-        told = {"until": until.isoformat()} if until else {}
-        self._ask("waive", run_id, actor, origin, judge, code=code, subject=subject, reason=reason.strip(), **told)
 
     def _ask(
         self, verb: Verb, run_id: str, actor: str, origin: str, judge: Callable[[UpgradeRun], None], **payload: str

@@ -65,6 +65,16 @@ def must_be_approvable(run: UpgradeRun, gate: str, digest: str, ticked: Collecti
         )
 
 
+def must_be_breakable(run: UpgradeRun, reason: str) -> None:
+    """Raises NotNow when no gate is open, or the reason is missing or too long."""
+    if not reason.strip():
+        raise NotNow("Breaking the glass needs a reason.", "Say why this cannot wait for an approval.")
+    if len(reason) > LONGEST_NOTE:
+        raise NotNow(f"The reason has {len(reason)} characters.", f"Use at most {LONGEST_NOTE}.")
+    if run.status is not RunStatus.AWAITING_APPROVAL or run.plan is None:
+        raise NotNow(f"Run {run.id} does not wait for an approval; it {_STANDS[run.status]}.")
+
+
 def must_not_be_paused(run: UpgradeRun) -> None:
     if run.intent is not Intent.GO:
         raise NotNow(f"Run {run.id} is paused already.", "Use resume to go on.")

@@ -51,6 +51,8 @@ class EnvironmentSettings(EnvironmentPolicy):
     """How long a plan waits for its approvals."""
     approval_valid: Duration = timedelta(days=7)
     """How long complete approvals count; half-way beyond it they are asked for again before the next phase."""
+    break_glass_valid: Duration = timedelta(hours=4)
+    """How long a gate that somebody opened alone counts as approved; then the next phase asks again."""
     bake_after_hop: DurationOrNone = timedelta(0)
     """How long a version is watched before the next hop."""
     bake_before_nodes: DurationOrNone = timedelta(hours=24)

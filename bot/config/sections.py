@@ -127,6 +127,8 @@ class RolesSettings(Section):
     """May approve, reject and waive. Nobody here and in admin: check and plan only."""
     admin: RoleSettings = RoleSettings()
     """May do all of it."""
+    break_glass: RoleSettings = RoleSettings()
+    """May open a gate alone in an emergency, as admins may: `/eks-upgrade break-glass RUN REASON`."""
 
 
 class PollSettings(Section):

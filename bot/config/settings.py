@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """The words that everybody hears."""
     operations_channel: str | None = Field(default=None, min_length=1, max_length=81)
     """Where runs tell their story. Left out: the channel of the command, else the announcement channel."""
+    security_channel: str | None = Field(default=None, min_length=1, max_length=81)
+    """Where it is told that somebody broke the glass. Left out: only in the thread of the run."""
     clusters: tuple[ClusterSettings, ...] = ()
     """The clusters that the bot looks after."""
     environments: dict[str, EnvironmentSettings] = {}

@@ -111,6 +111,8 @@ roles:
   operator: {groups: [S0OPERATORS]}
   approver: {groups: [S0APPROVERS]}
   admin: {users: [U0CHI]}
+  break_glass: {groups: [S0SECURITY]}   # with the admins: may open a gate alone in an emergency
+security_channel: "#security"    # hears of it
 on_call:                           # whoever is in charge is called at once, the group after 10 minutes
   group: S0NIGHT
   webhooks:

@@ -20,7 +20,7 @@ from upgrade.run import UpgradeRun
 
 _RESULTS = {Mark.DONE: "done", Mark.FAILED: "failed", Mark.PENDING: "not begun", Mark.BLOCKED: "blocked"}
 _WORTH_TELLING = timedelta(minutes=1)
-_TOLD = ("approved", "ticked", "rejected", "waived", "confirmed", "aborted")
+_TOLD = ("approved", "ticked", "rejected", "waived", "confirmed", "aborted", "broke the glass")
 
 
 def render_final(run: UpgradeRun, events: Sequence[UpgradeEvent], left: Mapping[str, Any]) -> Message:

@@ -25,6 +25,7 @@ MEANING = {
     Word.RECHECK: "look at the cluster again",
     Word.ABORT: "stop for good; what is under way finishes",
     Word.LIFT: "let a run go on in a freeze",
+    Word.BREAK_GLASS: "open the gate that waits alone, in an emergency; security is told",
     Word.ACKNOWLEDGE: "I have seen what the run calls for; it calls no more",
     Word.TAKE_OVER: "the run is in my hands; I am the one who is called",
     Word.MUTE: "no more calls of what is known, for an hour or the time given, such as 2h",

@@ -12,10 +12,10 @@ from handlers.views.checklist import progress_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.plan import phase_line, plan_blocks
-from handlers.views.progress import Mark, PhaseProgress, blockers_of, progress_of, status_line, versions
+from handlers.views.progress import Mark, PhaseProgress, blockers_of, gate_title, progress_of, status_line, versions
 from handlers.views.report import finding_blocks
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
-from handlers.views.text import code, count, duration, esc, person
+from handlers.views.text import code, count, duration, esc, local_time, person
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Finding, Severity
 from upgrade.run import RunStatus, UpgradeRun
@@ -27,6 +27,7 @@ _NOTED: Final = 5
 _PEOPLE: Final = 10
 _ACTED = {
     EventKind.APPROVAL_GIVEN: "approved by",
+    EventKind.BREAK_GLASS_USED: "glass broken by",
     EventKind.RUN_REJECTED: "rejected by",
     EventKind.PAUSE_REQUESTED: "paused by",
     EventKind.RUN_RESUMED: "resumed by",
@@ -57,7 +58,7 @@ def render_run(
     """
     title = f"{run.cluster.name}: Kubernetes {versions(run)}"
     line = status_line(run)
-    top = [f"*{line}{_countdown(run, now)}*", *_who_approves(run, approvers), *_who_lifts(run)]
+    top = [f"*{line}{_countdown(run, now)}*", *_who_approves(run, approvers), *_who_lifts(run), *_broken(run)]
     said = kit.section(*top, button=report_button(run))
     blocks = [kit.header(title), said, *_body(run), kit.context(_people(run, events))]
     if problem:
@@ -72,6 +73,14 @@ def _who_approves(run: UpgradeRun, approvers: Sequence[str]) -> list[str]:
     own = "" if run.plan is None or run.plan.requester_counts else "; not whoever asked for it"
     more = f" and {len(approvers) - _PEOPLE} more" if len(approvers) > _PEOPLE else ""
     return [f"Approvers: {', '.join(map(person, approvers[:_PEOPLE]))}{more}{own}"]
+
+
+def _broken(run: UpgradeRun) -> list[str]:
+    return [
+        f"{Mark.WARNING} Break-glass: {person(one.by)} opened {gate_title(run, one.gate)} alone, good until "
+        f"{local_time(one.until)}: {esc(one.reason)}"
+        for one in run.glass[-_NOTED:]
+    ]
 
 
 def _countdown(run: UpgradeRun, now: datetime | None) -> str:

@@ -75,6 +75,11 @@ def render_lifted(run: UpgradeRun, freeze: str, thread: str | None) -> Message:
     return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
 
 
+def render_glass_noted(run: UpgradeRun, thread: str | None) -> Message:
+    said = "noted. Its gate opens without further approvals, if that is for you to say: the thread tells."
+    return _line(f"{Mark.WARNING} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+
+
 def render_muted(run: UpgradeRun, lasts: timedelta, thread: str | None) -> Message:
     said = (
         f"noted. It calls nobody of what is known for {duration(lasts)}, if that is for you to say: the thread tells."

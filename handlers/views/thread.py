@@ -13,7 +13,7 @@ from handlers.views.final import render_final
 from handlers.views.kit import Message
 from handlers.views.limits import fit
 from handlers.views.progress import Mark, gate_title, in_words, title_of
-from handlers.views.text import callable_owner, code, count, duration, esc, local_time, person
+from handlers.views.text import callable_owner, code, count, duration, esc, link, local_time, person
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import ConfirmStep, Scope
 from upgrade.run import RunStatus, UpgradeRun
@@ -71,6 +71,15 @@ def render_entry(
     if event.kind is EventKind.STEP_FAILED and told.text("code"):
         blocks.append(kit.context(fit(f"{code(told.text('code'))} {esc(told.text('message'))}", _RAW)))
     return Message(line, blocks)
+
+
+def render_glass(event: UpgradeEvent, run: UpgradeRun, thread: str | None) -> Message:
+    """What the security channel hears of a gate that somebody opened alone. ``thread``: the address of its story."""
+    told = _Told(event, run)
+    line = f"*{esc(run.cluster.name)}*: {_broke_glass(told)}"
+    story = link(thread, "thread") if thread else ""
+    where = f"run {code(run.id)}, plan {code(told.text('digest')[:8])} {story}".rstrip()
+    return Message(line, [kit.section(line), kit.context(where)])
 
 
 def _called(run: UpgradeRun, owner: str | None) -> str:
@@ -190,6 +199,14 @@ def _ready(told: _Told) -> str:
     if told.run.status is not RunStatus.AWAITING_APPROVAL or told.run.expires_at is None:
         return line
     return f"{line} Approve or reject it with the buttons above until {local_time(told.run.expires_at)}."
+
+
+def _broke_glass(told: _Told) -> str:
+    unticked = item_titles(told.run.plan, told.items("unticked"))
+    return (
+        f"{Mark.WARNING} Break-glass: {told.who} opened {told.gate} alone, with {esc(told.text('given'))} of "
+        f"{esc(told.text('needed'))} approvals, good until {told.when('until')}{told.because}"
+    ) + (f"\nNobody ticked: {unticked}" if unticked else "")
 
 
 def _approved(told: _Told) -> str:
@@ -336,6 +353,7 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
         f"{Mark.WARNING} {told.who} lifted the freeze “{esc(told.text('freeze'))}” for this run{told.because}"
     ),
     EventKind.RUN_STARTED: f"{Mark.RUNNING} Started",
+    EventKind.BREAK_GLASS_USED: _broke_glass,
     EventKind.GATE_OPENED: lambda told: f"{Mark.WAITING} {told.gate} waits for an approval of its own{told.because}",
     EventKind.GATE_PASSED: lambda told: (
         f"{Mark.DONE} {told.gate} goes on unattended: all signals are green" if told.text("unattended") else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.access import FRESH_SECONDS, LookupFailed, RoleAccess, SlackDirectory
-from bot.config import RolesSettings
+from bot.config import RoleSettings, RolesSettings
 from bot.slack import SlackCalls
 from sandbox.slack import Fault, SlackFace
 from tests.bot.conftest import client_of
@@ -64,6 +64,15 @@ def test_roles_by_user_and_by_group(face: SlackFace, user: str, may: set[Verb]) 
 def test_a_refusal_says_whose_it_is(face: SlackFace) -> None:
     assert reason(access_of(face), "U0ADA", "approve") == "That is for the role approver or admin."
     assert reason(access_of(face), "U0GUEST", "check") == "Guests cannot do that."
+
+
+def test_the_glass_is_broken_by_admins_and_whoever_is_named_and_by_no_approver_as_such(face: SlackFace) -> None:
+    roles = ROLES.model_copy(update={"break_glass": RoleSettings(users=("U0ADA",))})
+    access = access_of(face, roles=roles)
+    assert not reason(access, "U0ADA", "break_glass")
+    assert not reason(access, "U0CY", "break_glass")
+    assert reason(access, "U0BEN", "break_glass") == "That is for the role break_glass or admin."
+    assert reason(access, "cli:root", "break_glass") == "root is not mapped to anybody in cli_users."
 
 
 def test_viewers_that_are_named_are_the_only_ones_who_look(face: SlackFace) -> None:

@@ -360,6 +360,26 @@ def test_a_decision_on_the_command_line_takes_the_buttons_away_and_names_who_too
     assert "rejected by cli:ben" in shown
 
 
+def test_security_hears_once_of_each_gate_that_somebody_opened_alone(make_face: MakeFace, story: Story) -> None:
+    face = make_face(channels=[Channel("ops"), Channel("maintenance-notices"), Channel("security")])
+    channels = Channels("#maintenance-notices", security="#security")
+    story.begin(plan=samples.two_hops(gate=True))
+    story.tell(EventKind.BREAK_GLASS_USED, actor="U0CHI")
+    deliver(notifier_of(face, story, channels=channels))
+    assert "<@U0CHI> opened “Nodes to 1.36” alone, with 1 of 2 approvals" in top_of(face, "security").text
+    story.tell(EventKind.BREAK_GLASS_USED, actor="U0DEV")
+    deliver(notifier_of(face, story, channels=channels))
+    deliver(notifier_of(face, story, channels=channels))
+    assert len(face.workspace.messages("security")) == 2
+
+
+def test_without_a_security_channel_only_the_thread_hears_of_it(face: SlackFace, story: Story) -> None:
+    story.begin(plan=samples.two_hops(gate=True))
+    story.tell(EventKind.BREAK_GLASS_USED, actor="U0CHI")
+    deliver(notifier_of(face, story, channels=CHANNELS))
+    assert "a hole is being used" in thread_of(face, top_of(face))[-1].text
+
+
 def test_a_message_that_somebody_deleted_is_let_go(face: SlackFace, story: Story) -> None:
     notifier = notifier_of(face, story)
     story.begin()

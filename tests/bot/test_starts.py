@@ -87,6 +87,21 @@ def test_a_freeze_is_lifted_with_a_reason(cli: CommandLine) -> None:
     assert cli.inbox(run.id) == [("lift", "cli:ben", {"freeze": "Year end", "reason": "a security fix"})]
 
 
+def test_the_glass_is_broken_with_a_reason_and_only_where_a_gate_waits(cli: CommandLine) -> None:
+    run = cli.keep(samples.run(RunStatus.AWAITING_APPROVAL, plan=samples.two_hops(), waiting_for="plan"))
+    assert cli("break-glass", run.id, " ") == 1
+    assert "needs a reason" in cli.err
+    assert cli("break-glass", run.id, "a", "hole", "is", "used", "--as", "ben") == 0
+    told = {"gate": "plan", "digest": samples.two_hops().digest, "reason": "a hole is used"}
+    assert cli.inbox(run.id) == [("break_glass", "cli:ben", told)]
+
+
+def test_no_gate_that_waits_means_no_glass_to_break(cli: CommandLine) -> None:
+    run = cli.keep(samples.run())
+    assert cli("break-glass", run.id, "urgent") == 1
+    assert "does not wait for an approval; it is running" in cli.err
+
+
 def test_the_calendar_is_in_the_time_that_is_meant(cli: CommandLine) -> None:
     assert cli("calendar") == 0
     assert "No maintenance is scheduled. Schedule one with eks-upgrade-bot schedule CLUSTER at fri 22:00." in cli.out

@@ -21,7 +21,7 @@ from handlers.views.report import render_report
 from handlers.views.run import render_run
 from handlers.views.runs import render_history
 from handlers.views.text import about
-from handlers.views.thread import render_entry
+from handlers.views.thread import render_entry, render_glass
 from sandbox.slack.blocks import validate_blocks
 from tests.handlers import samples
 from tests.handlers.samples import NOW, PROD, V34, V35, V36
@@ -31,7 +31,8 @@ from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Report, Severity
 from upgrade.gates import GateTerms
 from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
-from upgrade.run import Approval, Intent, Lift, RunStatus, StepState, StepStatus, UpgradeRun
+from upgrade.run import Approval, BrokenGlass, Intent, Lift, RunStatus, StepState, StepStatus, UpgradeRun
+from upgrade.verbs import LONGEST_NOTE
 from upgrade.versions import KubernetesVersion
 from upgrade.work_times import work_times_of
 
@@ -550,6 +551,21 @@ def test_who_attends_a_gate_is_called_when_it_opens_and_one_that_opens_by_itself
     passed = render_entry(samples.event(EventKind.GATE_PASSED, actor=None, gate=gate, unattended=True), run)
     assert passed is not None
     assert passed.text == "✅ “Nodes to 1.36” goes on unattended: all signals are green"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_who_broke_the_glass_and_why_is_in_every_message(word: str) -> None:
+    gate = f"nodes@{V36}"
+    broken = BrokenGlass(gate=gate, digest="d", by="U0CHI", reason=word, at=NOW, until=NOW + timedelta(hours=4))
+    run = samples.run(plan=samples.two_hops(gate=True), glass=(broken,) * 9)
+    used = samples.event(EventKind.BREAK_GLASS_USED, actor="U0CHI").model_copy(
+        update={"data": {**samples.EVENT_DATA[EventKind.BREAK_GLASS_USED], "reason": word}}
+    )
+    shown = [render_run(run, [used]), render_glass(used, run, None), render_final(run, [used], {})]
+    for message in shown:
+        assert_slack_takes(message)
+        assert_nothing_comes_alive(message)
+        assert "<@U0CHI>" in words_of(message) or len(word) > LONGEST_NOTE
 
 
 def test_a_plan_that_cannot_be_is_not_offered() -> None:

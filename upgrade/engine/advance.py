@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from upgrade.engine.approvals import ask_again, decide, lapsed, waive
+from upgrade.engine.approvals import ask_again, break_glass, decide, lapsed, waive
 from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, is_closed, under_way
 from upgrade.engine.draft import Draft
 from upgrade.engine.gates import leave_gate, reach_gate
@@ -24,6 +24,7 @@ from upgrade.engine.signals import (
     ChecksFinished,
     DecisionGiven,
     FreezeLifted,
+    GlassBroken,
     IntentGiven,
     NoteAdded,
     NoticeDelivered,
@@ -66,6 +67,8 @@ def _dispatch(draft: Draft, signal: Signal) -> None:  # noqa: C901, PLR0912 -- o
             _intent(draft, signal)
         case DecisionGiven():
             decide(draft, signal)
+        case GlassBroken():
+            break_glass(draft, signal)
         case WaiverGiven():
             waive(draft, signal)
         case StepConfirmed():

@@ -8,12 +8,12 @@ from upgrade.checklist import unticked
 from upgrade.engine.course import PLAN_GATE, effective_phases, first_change
 from upgrade.engine.draft import Draft
 from upgrade.engine.schedule import schedule_approved, unschedule
-from upgrade.engine.signals import DecisionGiven, WaiverGiven
+from upgrade.engine.signals import DecisionGiven, GlassBroken, WaiverGiven
 from upgrade.events import EventKind
 from upgrade.gates import GateTerms
 from upgrade.plan import UpgradePlan, Waiver
 from upgrade.rest import difference
-from upgrade.run import Approval, RunStatus, Tick, UpgradeRun
+from upgrade.run import Approval, BrokenGlass, RunStatus, Tick, UpgradeRun
 from upgrade.windows import time_zone
 
 
@@ -34,14 +34,21 @@ def why_it_does_not_count(run: UpgradeRun, person: str) -> str | None:
     return None
 
 
+def broken_glass(run: UpgradeRun) -> tuple[BrokenGlass, ...]:
+    """Gates of the plan as it is that somebody opened alone."""
+    return tuple(one for one in run.glass if run.plan is not None and one.digest == run.plan.digest)
+
+
 def approved(run: UpgradeRun) -> bool:
-    """Whether the plan as it is has all its approvals."""
+    """Whether the plan as it is has all its approvals, or was opened by somebody alone."""
+    if any(one.gate == PLAN_GATE for one in broken_glass(run)):
+        return True
     return run.plan is not None and len(counted(run, PLAN_GATE, run.plan.digest)) >= run.plan.approvals
 
 
 def approved_at(run: UpgradeRun) -> datetime | None:
     """When the last approval was given that the plan as it is needed."""
-    if run.plan is None or not approved(run):
+    if run.plan is None or len(counted(run, PLAN_GATE, run.plan.digest)) < run.plan.approvals:
         return None
     given = {a.by: a.at for a in reversed(run.approvals) if a.gate == PLAN_GATE and a.digest == run.plan.digest}
     return sorted(given[person] for person in counted(run, PLAN_GATE, run.plan.digest))[run.plan.approvals - 1]
@@ -49,13 +56,15 @@ def approved_at(run: UpgradeRun) -> datetime | None:
 
 def lapsed(run: UpgradeRun, at: datetime) -> bool:
     """Whether the approvals of the plan do not count any more at ``at`` (docs/decisions/0007)."""
+    if any(at > one.until for one in broken_glass(run)):
+        return True
     given_at = approved_at(run)
     return given_at is not None and at - given_at > run.policy.approval_valid
 
 
 def ask_again(draft: Draft) -> None:
     """The approvals of the plan are older than they may be: ask for them anew, keeping the start that was set."""
-    draft.change(approvals=tuple(one for one in draft.run.approvals if one.gate != PLAN_GATE))
+    draft.change(approvals=tuple(one for one in draft.run.approvals if one.gate != PLAN_GATE), glass=())
     draft.tell(
         EventKind.WARNING_RAISED,
         text="The approval of this plan was given too long ago to count for what comes next: it is asked for again.",
@@ -106,6 +115,29 @@ def decide(draft: Draft, signal: DecisionGiven) -> None:
     )
     if given >= plan.approvals:
         _open(draft, signal.gate)
+
+
+def break_glass(draft: Draft, signal: GlassBroken) -> None:
+    """Open the gate that waits without the approvals and ticks that it needs; no check, notice or window is skipped."""
+    run, plan = draft.run, draft.run.plan
+    open_now = run.status is RunStatus.AWAITING_APPROVAL and run.waiting_for == signal.gate
+    if plan is None or not open_now or plan.digest != signal.digest:
+        reason = "That was for a plan or a gate that is not open any more."
+        draft.tell(EventKind.REQUEST_REFUSED, actor=signal.actor, verb="break_glass", reason=reason)
+        return
+    until = draft.now + run.policy.break_glass_valid
+    told = {"gate": signal.gate, "digest": signal.digest, "reason": signal.reason}
+    draft.change(glass=(*run.glass, BrokenGlass(**told, by=signal.actor, at=draft.now, until=until)))
+    draft.tell(
+        EventKind.BREAK_GLASS_USED,
+        actor=signal.actor,
+        **told,
+        until=until.isoformat(),
+        given=len(counted(run, signal.gate, signal.digest)),
+        needed=plan.approvals,
+        unticked=[item.id for item in unticked(run, signal.gate)],
+    )
+    _open(draft, signal.gate)
 
 
 def _what_is_left_to_tick(run: UpgradeRun, signal: DecisionGiven) -> str | None:

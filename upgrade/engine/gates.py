@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from upgrade.engine.approvals import await_approval, counted
+from upgrade.engine.approvals import await_approval, broken_glass, counted
 from upgrade.engine.course import opens_alone
 from upgrade.engine.draft import Draft
 from upgrade.events import EventKind
@@ -35,7 +35,8 @@ def is_green(run: UpgradeRun) -> bool:
     if run.warned_at is None or run.plan is None:
         return True
     digest = run.plan.digest
-    seen = [one.at for one in run.approvals if one.digest == digest and one.by in counted(run, one.gate, digest)]
+    seen = [one.at for one in broken_glass(run)]
+    seen += [one.at for one in run.approvals if one.digest == digest and one.by in counted(run, one.gate, digest)]
     return run.warned_at <= max(seen, default=run.created_at)
 
 

@@ -9,6 +9,7 @@ from upgrade.engine.signals import (
     CallAcknowledged,
     DecisionGiven,
     FreezeLifted,
+    GlassBroken,
     IntentGiven,
     NoteAdded,
     RunMuted,
@@ -69,6 +70,8 @@ def signal_of(row: InboxRow) -> Signal:  # noqa: PLR0911 -- one answer for each 
                 reason=told.get("reason", ""),
                 ticked=tuple(told.get("ticked", "").split()),
             )
+        case "break_glass":
+            return GlassBroken(gate=told["gate"], digest=told["digest"], reason=told["reason"], actor=row.actor)
         case "confirm":
             return StepConfirmed(step_id=told["step_id"], actor=row.actor)
         case "waive":

@@ -39,6 +39,16 @@ class DecisionGiven(Value):
     ticked: tuple[str, ...] = ()
 
 
+class GlassBroken(Value):
+    """A person opens a gate alone, with a reason. Counts only for this gate and this digest."""
+
+    kind: Literal["break-glass"] = "break-glass"
+    gate: str
+    digest: str
+    reason: str
+    actor: str
+
+
 class WaiverGiven(Value):
     """A person accepts a finding. Changes the digest."""
 
@@ -216,6 +226,7 @@ class Restarted(Value):
 Signal = Annotated[
     IntentGiven
     | DecisionGiven
+    | GlassBroken
     | WaiverGiven
     | StepConfirmed
     | RequestRefused

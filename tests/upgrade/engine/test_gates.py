@@ -11,11 +11,13 @@ import pytest
 from tests.upgrade.fakes import FakeCluster, ManualClock
 from tests.upgrade.runs import NOW, UP_TO_NODES, make_finding, make_plan, make_report, make_run
 from tests.upgrade.story import POLICY, Story
+from upgrade.audit import audit
 from upgrade.engine.advance import advance
 from upgrade.engine.course import LookAtCluster, next_due_at, next_work
 from upgrade.engine.signals import (
     ChecksFinished,
     DecisionGiven,
+    GlassBroken,
     IntentGiven,
     Signal,
     SlackChanged,
@@ -25,7 +27,7 @@ from upgrade.engine.signals import (
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Severity
 from upgrade.gates import GateRule, GateTerms
-from upgrade.plan import UpgradePlan
+from upgrade.plan import ChecklistItem, UpgradePlan
 from upgrade.run import Approval, Intent, RunStatus, UpgradeRun
 
 GATE = "nodes@1.35"
@@ -168,6 +170,84 @@ def test_while_slack_is_away_nothing_opens_by_itself_and_afterwards_it_is_looked
     back, told = play(held, SlackChanged(unreachable_since=None))
     assert (back.gates_passed, back.phases_checked) == ((), ())
     assert next_work(back, NOW) == LookAtCluster(phase=GATE)
+
+
+# -- break-glass ----------------------------------------------------------------------------------------------------
+
+
+def glass(run: UpgradeRun, *, actor: str = "U-ASKS", gate: str = "plan", digest: str = "") -> GlassBroken:
+    assert run.plan is not None
+    return GlassBroken(gate=gate, digest=digest or run.plan.digest, reason="a hole is used", actor=actor)
+
+
+def test_break_glass_opens_the_plan_alone_also_for_the_requester_and_says_what_it_left_out() -> None:
+    items = (
+        ChecklistItem(id="kubectl", rule="A-22", title="kubectl", sentence="It fits.", link="https://example.com"),
+    )
+    run = make_run(RunStatus.AWAITING_APPROVAL, plan=make_plan(approvals=2, checklist=items))
+    after, told = play(run, glass(run))
+    assert (after.status, after.approvals, after.ticks) == (RunStatus.SCHEDULED, (), ())
+    assert after.start_at == NOW + run.policy.notice  # the announcement comes first all the same
+    assert kinds(told) == ["break-glass-used", "run-scheduled"]
+    assert told[0].actor == "U-ASKS"
+    assert told[0].data == {
+        "gate": "plan",
+        "digest": run.plan.digest if run.plan else "",
+        "reason": "a hole is used",
+        "until": (NOW + timedelta(hours=4)).isoformat(),
+        "given": 0,
+        "needed": 2,
+        "unticked": ["kubectl"],
+    }
+    (decision,) = audit(told).decisions
+    assert (decision.actor, decision.what, decision.subject, decision.reason, decision.given, decision.needed) == (
+        "U-ASKS", "broke the glass", "plan", "a hole is used", 0, 2,
+    )  # fmt: skip
+
+
+def test_break_glass_opens_a_gate_half_way_once() -> None:
+    run, _ = play(before_nodes(ATTENDED), TimePassed())
+    breaks = glass(run, gate=GATE)
+    after, told = play(run, breaks, breaks)
+    assert kinds(told) == ["break-glass-used", "gate-passed", "request-refused"]
+    assert (after.status, after.gates_passed, len(after.glass)) == (RunStatus.RUNNING, (GATE,), 1)
+
+
+@pytest.mark.parametrize("changes", [{"gate": GATE}, {"digest": "0" * 64}])
+def test_break_glass_is_for_the_gate_and_the_plan_that_were_seen(changes: dict[str, str]) -> None:
+    run = make_run(RunStatus.AWAITING_APPROVAL)
+    after, (refused,) = play(run, glass(run, **changes))
+    assert (after.status, after.glass, refused.kind) == (run.status, (), "request-refused")
+
+
+def test_break_glass_does_not_begin_over_a_finding() -> None:
+    run = make_run(RunStatus.AWAITING_APPROVAL)
+    finding = make_finding()
+    opened, _ = play(run, glass(run))
+    look = ChecksFinished(report=make_report(finding), plan=run.plan, stopping=(finding,))
+    blocked, told = play(opened.model_copy(update={"status": RunStatus.CHECKING}), look)
+    assert (blocked.status, kinds(told)[-1]) == (RunStatus.BLOCKED, "run-blocked")
+
+
+def test_a_plan_that_changed_is_not_the_one_the_glass_was_broken_for() -> None:
+    run = make_run(RunStatus.AWAITING_APPROVAL)
+    opened, _ = play(run, glass(run))
+    changed = ChecksFinished(report=make_report(), plan=make_plan(gate=True))
+    after, _ = play(opened.model_copy(update={"status": RunStatus.CHECKING}), changed)
+    assert after.status is RunStatus.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize(("after", "asked"), [(timedelta(hours=4), False), (timedelta(hours=4, seconds=1), True)])
+def test_when_it_is_over_the_next_phase_asks_for_an_ordinary_approval(after: timedelta, asked: bool) -> None:
+    run, _ = play(before_nodes(ATTENDED), TimePassed())
+    opened, _ = play(run, glass(run, gate=GATE))
+    later, told = play(opened, TimePassed(), at=NOW + after)
+    assert (later.waiting_for == "plan") is asked
+    assert kinds(told) == (["warning-raised", "gate-opened"] if asked else [])
+    if asked and later.plan is not None:
+        approve = DecisionGiven(gate="plan", digest=later.plan.digest, approved=True, actor="U-APPROVES")
+        on, _ = play(later, approve, at=NOW + after)
+        assert (on.status, on.glass) == (RunStatus.RUNNING, ())
 
 
 # -- whole runs -----------------------------------------------------------------------------------------------------
