@@ -329,7 +329,9 @@ def _until(told: _Told) -> str:
 _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
     EventKind.RUN_REQUESTED: _requested,
     EventKind.CHECKS_FINISHED: _checked,
-    EventKind.REQUEST_REFUSED: lambda told: f"{Mark.BLOCKED} {told.who} may not {esc(told.text('verb'))}{told.because}",
+    EventKind.REQUEST_REFUSED: lambda told: (
+        f"{Mark.BLOCKED} {told.who} may not {esc(told.text('verb').replace('_', ' '))}{told.because}"
+    ),
     EventKind.RUN_BLOCKED: _not_now,
     EventKind.PLAN_READY: _ready,
     EventKind.PLAN_CHANGED: _changed,

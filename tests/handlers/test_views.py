@@ -628,3 +628,10 @@ def test_a_restart_names_the_update_that_is_followed() -> None:
 def test_progress_is_no_entry_of_its_own() -> None:
     for kind in (EventKind.STEP_PROGRESSED, EventKind.STEP_STARTED, EventKind.UPDATE_STARTED, EventKind.GATE_PASSED):
         assert render_entry(samples.event(kind), samples.run()) is None
+
+
+def test_a_refusal_is_told_in_words() -> None:
+    refused = samples.event(EventKind.REQUEST_REFUSED, verb="break_glass", reason="that is for admins")
+    entry = render_entry(refused, samples.run())
+    assert entry is not None
+    assert "may not break glass" in entry.text
