@@ -12,7 +12,7 @@ from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_a
 
 _WITHOUT_WAITING = {"notice": "5m", "bake_before_nodes": "0s", "one_hop_a_window": False, "remind": []}
 # Real seconds: a start is late after these, for on a fast clock a busy machine, or a bot that starts, is late by hours.
-_LATE = 30
+_LATE = 120
 #: The group that is on call, where a scenario has it.
 ON_CALL = "on-call"
 ROLE_OF_GROUP = {"operators": "operator", "approvers": "approver", "admins": "admin"}

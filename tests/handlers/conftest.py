@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from bot.wiring import Outside, Server, make_server
 from sandbox.slack import Message, Outcome, SlackFace, View
 from sandbox.slack.inputs import every_box
 from tests.bot.conftest import MakeFace, client_of, face, make_face, slack_settings
-from tests.patience import wait_for
+from tests.patience import LONGEST, wait_for
 from tests.upgrade.fakes import FakeCluster, FakeClusters, cluster_named
 from tests.upgrade.snapshots import TAKEN_AT
 from upgrade.checklist import unticked
@@ -29,7 +30,15 @@ from upgrade.store.sqlite import SqliteStore
 __all__ = ["MakeFace", "client_of", "face", "make_face"]
 
 #: An environment that waits for nothing.
-QUICK = {"notice": 0, "bake_before_nodes": 0, "one_hop_a_window": False, "remind": ()}
+# On a clock as fast as this one, a day is half a minute: what expires does so long after any test.
+QUICK = {
+    "notice": 0,
+    "bake_before_nodes": 0,
+    "one_hop_a_window": False,
+    "remind": (),
+    "approval_expires": timedelta(days=60),
+    "approval_valid": timedelta(days=60),
+}
 #: Domain seconds a real second: an update of the fakes takes a few hundred milliseconds.
 SPEED = 3000.0
 
@@ -184,6 +193,8 @@ def make_desk(make_face: MakeFace, tmp_path: Path) -> Iterator[MakeDesk]:
             },
             "database": tmp_path / f"{len(desks)}.db",
             "clock": f"scaled:{origin}:{now}:{SPEED}",
+            # A busy machine is late by hours on this clock.
+            "start_grace": timedelta(seconds=LONGEST * SPEED),
         }
         settings = Settings(**{**content, **changes})
         # The simulator's limits are off here, so ours are a hundred times as fast.

@@ -38,7 +38,7 @@ class Bot:
         self.ports = FakeClusters(*self.clusters.values())
         self.access, self.delivery = FakeAccess(), FakeDelivery()
         self.store = SqliteStore(folder / "bot.db")
-        self.settings = EngineSettings(workers=workers)
+        self.settings = EngineSettings(workers=workers, start_grace=timedelta(seconds=LONGEST * rate))
         self.again()
 
     def again(self) -> None:
