@@ -13,6 +13,8 @@ from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_a
 _WITHOUT_WAITING = {"notice": "5m", "bake_before_nodes": "0s", "one_hop_a_window": False, "remind": []}
 # Real seconds: a start is late after these, for on a fast clock a busy machine, or a bot that starts, is late by hours.
 _LATE = 120
+# Real seconds that an approval lasts at least.
+_PATIENCE = 300
 #: The group that is on call, where a scenario has it.
 ON_CALL = "on-call"
 ROLE_OF_GROUP = {"operators": "operator", "approvers": "approver", "admins": "admin"}
@@ -42,13 +44,19 @@ def bot_config(
         "database": str(home / "eks-upgrade-bot.db"),
         "health_file": str(home / "health"),
         "clusters": [_cluster(spec) for spec in scenario.clusters],
-        "environments": {spec.environment: _WITHOUT_WAITING for spec in scenario.clusters},
+        "environments": {spec.environment: {**_WITHOUT_WAITING, **_lasting(rate)} for spec in scenario.clusters},
         "roles": _roles(scenario, groups),
         "cli_users": {person.name: person.id for person in scenario.people},
         "start_grace": f"{max(15 * 60, _LATE * rate):.0f}s",
         **({"on_call": {"group": groups[ON_CALL]}} if ON_CALL in groups else {}),
     }
     return _merged(config, scenario.bot)
+
+
+def _lasting(rate: float) -> dict[str, str]:
+    """What people may take their time for; on a fast clock at least some real minutes."""
+    lasts = {"approval_expires": 24 * 3600, "approval_valid": 7 * 24 * 3600}
+    return {key: f"{max(usual, _PATIENCE * rate):.0f}s" for key, usual in lasts.items()}
 
 
 def _cluster(spec: ClusterSpec) -> dict[str, Any]:
