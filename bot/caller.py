@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from bot.console import plain
 from bot.notices import FOR_EVER, Runs
 from bot.outbox import Messages
+from bot.stories import Stories
 from bot.webhooks.page import Page, PageAction, PageLost, Webhook
 from handlers.views.calls import call_lines
 from handlers.views.progress import in_words
@@ -74,7 +75,7 @@ class Caller:
         self._machine = machine
         #: By webhook: how often it failed in a row, and when it is tried again.
         self._failed: dict[str, tuple[int, float]] = {}
-        self._told: dict[str, list[UpgradeEvent]] = {}
+        self._stories = Stories(runs)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -113,19 +114,12 @@ class Caller:
         under_way = [item.run_id for item in self._messages.agenda()]
         unsettled = [row.run_id for row in self._messages.messages_behind() if row.kind == PAGE]
         looked_at = dict.fromkeys((*under_way, *unsettled))
-        for gone in self._told.keys() - looked_at.keys():
-            del self._told[gone]
+        self._stories.keep(looked_at)
         for run_id in looked_at:
             run = self._runs.run(run_id)
-            events = self._events(run)
+            events = self._stories.of(run)
             for webhook in self._webhooks:
                 self._tell(webhook, run, events)
-
-    def _events(self, run: UpgradeRun) -> list[UpgradeEvent]:
-        """The events of a run up to the state that was read."""
-        told = self._told.setdefault(run.id, [])
-        told += self._runs.events(run.id, after=told[-1].seq if told else 0)
-        return [event for event in told if event.seq <= run.last_seq]
 
     def _tell(self, webhook: Webhook, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
         """In order: what was not taken keeps what comes after it."""

@@ -15,6 +15,7 @@ from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Run
 from bot.outbox import Item, Messages, Outbox
 from bot.pacing import Pacing
 from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
+from bot.stories import Stories
 from handlers.conversation import File
 from handlers.views.kit import Message
 from handlers.views.notice import ENGLISH
@@ -102,7 +103,7 @@ class Notifier:
         self._people = Calls(self._outbox, clock, policy_of=calls_policy_of, thread_link=self.thread_link)
         #: By run: the version that was looked at, and the real time of the next look.
         self._looked: dict[str, tuple[int, float]] = {}
-        self._told: dict[str, list[UpgradeEvent]] = {}
+        self._stories = Stories(runs)
         self._unreachable_since: datetime | None = None
         self._failures = 0
         self._wake = threading.Event()
@@ -218,15 +219,8 @@ class Notifier:
         for gone in self._looked.keys() - under_way:
             del self._looked[gone]
         ended = self._messages.untold()
-        for gone in self._told.keys() - under_way - set(ended):
-            del self._told[gone]
+        self._stories.keep(under_way.union(ended))
         return [*pending, *((run_id, -1) for run_id in ended)]
-
-    def _events(self, run: UpgradeRun) -> list[UpgradeEvent]:
-        """The events of a run up to the state that was read; what came after is for the next pass."""
-        told = self._told.setdefault(run.id, [])
-        told += self._runs.events(run.id, after=told[-1].seq if told else 0)
-        return [event for event in told if event.seq <= run.last_seq]
 
     def _deliver(self, run_id: str) -> float:
         """What is due for a run: a few posts and edits at most. Returns real seconds until there may be more."""
@@ -235,7 +229,7 @@ class Notifier:
         row = rows.get((RUN, ""))
         problem = self._outbox.problem_of(run_id)
         behind = row is None or row.shown_seq < run.last_seq or bool(problem)
-        events = self._events(run)
+        events = self._stories.of(run)
         if row is None or row.ts is None:
             message = self._render_run(run, events, problem)
             return self._outbox.post(Item(run.id, RUN, "", message, self._places(run)), row)
