@@ -7,6 +7,9 @@ ARGS ?=
 # Much of a test's time is waiting, for Slack's pace and for processes: two more workers than cores.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) + 2)')
 
+# Tests and measurements start Python hundreds of times: what it compiles is kept, also where the environment forbids that.
+COMPILED := PYTHONDONTWRITEBYTECODE=
+
 .PHONY: help sandbox test check format bench crash lock docs clean
 
 help:
@@ -41,7 +44,7 @@ sandbox: $(VENV)/.sandbox
 	@$(BIN)/eks-upgrade-sandbox $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(COMPILED) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -61,7 +64,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 crash: $(VENV)/.dev
-	@$(BIN)/python -m pytest tests/crash tests/scenarios -m campaign -n $(WORKERS) --dist worksteal --timeout 1500 $(ARGS)
+	@$(COMPILED) $(BIN)/python -m pytest tests/crash tests/scenarios -m campaign -n $(WORKERS) --timeout 1500 $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --upgrade
 lock:

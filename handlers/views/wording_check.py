@@ -24,7 +24,7 @@ _HOUR: Final = timedelta(hours=1)
 def mistakes(language: Language, texts: Mapping[str, str]) -> list[str]:
     """A line for each text that cannot be used, with its name in front; empty when all can."""
     found = [f"{name}: {line}" for name, text in texts.items() for line in _mistakes(language, name, text)]
-    if not found:  # each alone is right; they may still name each other in circles
+    if texts and not found:  # each alone is right; they may still name each other in circles
         whole = Wording(language, texts)
         found = [f"{name}: {line}" for name in TEXTS for line in _tried(whole, name)]
     return found

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from sandbox.command import main
 from sandbox.scenario import shipped_scenarios
 from tests.patience import LONGEST
 
 SPEED = "900"
 
 
-def play(scenario: str, speed: str = SPEED) -> tuple[int, dict[str, Any], str]:
-    """Exit code, what ``--json`` told, and what stood on stderr."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sandbox",
-            "--scenario",
-            scenario,
-            "--speed",
-            speed,
-            "--port",
-            "0",
-            "--autopilot",
-            "--json",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
-    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+def arguments(scenario: str, speed: str) -> list[str]:
+    return ["--scenario", scenario, "--speed", speed, "--port", "0", "--autopilot", "--json"]
+
+
+def play(scenario: str) -> tuple[int, dict[str, Any], str]:
+    """The command, in this process; its bot has one of its own. Exit code, what ``--json`` told, what was on stderr."""
+    ends_at = signal.getsignal(signal.SIGTERM)
+    try:
+        done = CliRunner().invoke(main, arguments(scenario, SPEED))
+    finally:
+        signal.signal(signal.SIGTERM, ends_at)
+    return done.exit_code, json.loads(done.stdout or "{}"), done.stderr
 
 
 #: Played elsewhere: in a hostile environment (test_loopback_only), cluster by cluster (test_readiness), and below.
@@ -71,8 +64,10 @@ def test_what_eks_found_before_the_run_repaired_it_does_not_stop_the_run() -> No
 
 
 def test_two_hops_updates_the_control_plane_twice_and_each_node_group_once() -> None:
-    code, told, errors = play("two-hops", "600")
-    assert (code, told.get("problems")) == (0, []), errors
+    command = [sys.executable, "-m", "sandbox", *arguments("two-hops", "600")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+    told = json.loads(done.stdout or "{}")
+    assert (done.returncode, told.get("problems")) == (0, []), done.stderr
     assert_each_token_is_used_once(told)
     counts = told["counts"]
     assert counts["UpdateClusterVersion control-plane"] == 2
