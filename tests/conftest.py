@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 TOOLS = {"browser": ("chromium", "chromium-browser", "google-chrome"), "kubectl": ("kubectl",)}
 #: What takes longest begins first, so that no worker is left alone with it at the end.
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
 
 
-class ByModule(LoadScopeScheduling):
+class ByModule(LoadScopeScheduling):  # type: ignore[misc]
     """A module's tests go to one worker, in order: what they share, such as a stage, is set up once."""
 
     def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
