@@ -37,10 +37,11 @@ from upgrade.errors import (
 from upgrade.events import UpgradeEvent
 from upgrade.facts import Value
 from upgrade.findings import Report
+from upgrade.fleet import Fleet, FleetStore
 from upgrade.on_call import OnCall
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
 from upgrade.planner import must_fit_scope, versions_within_reach
-from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, RunStore, Verb
+from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, Verb
 from upgrade.run import AbortPreview, RunStatus, UpgradeRun, VersionSeen
 from upgrade.verbs import (
     must_be_a_start,
@@ -72,12 +73,12 @@ class PlanResult(Value):
     offers: tuple[KubernetesVersion, ...] = ()
 
 
-class UpgradeService(Deciding, OnCall):
+class UpgradeService(Deciding, OnCall, Fleet):
     """Constructed by the composition root only; safe to use from many threads."""
 
     def __init__(
         self,
-        store: RunStore,
+        store: FleetStore,
         clusters: Clusters,
         configured: Sequence[ConfiguredCluster],
         *,
@@ -87,8 +88,7 @@ class UpgradeService(Deciding, OnCall):
         settings: EngineSettings | None = None,
     ) -> None:
         settings = settings or EngineSettings()
-        self._store = store
-        self._clusters = clusters
+        Fleet.__init__(self, store, clusters)
         self._configured = {one.id: one for one in configured}
         self._clock = clock
         self._callbacks: list[Callable[[], None]] = []
@@ -233,10 +233,17 @@ class UpgradeService(Deciding, OnCall):
 
     def check(self, request: PlanRequest, reply: Callable[[Report | UpgradeError], None]) -> None:
         """``reply`` is called from a worker thread. A crash or a stop loses the job."""
-        self._runner.submit(lambda: reply(_caught(lambda: self.check_now(request))))
+        self._runner.submit(lambda: reply(self._kept(_caught(lambda: self.check_now(request)))))
 
     def plan(self, request: PlanRequest, reply: Callable[[PlanResult | UpgradeError], None]) -> None:
-        self._runner.submit(lambda: reply(_caught(lambda: self.plan_now(request))))
+        self._runner.submit(lambda: reply(self._kept(_caught(lambda: self.plan_now(request)))))
+
+    def _kept(self, answer: R) -> R:
+        """The answer of a short job, its verdict remembered."""
+        report = answer.report if isinstance(answer, PlanResult) else answer
+        if isinstance(report, Report):
+            self._remember(report)
+        return answer
 
     def check_now(self, request: PlanRequest, snapshot: ClusterSnapshot | None = None) -> Report:
         """The verdicts for a plan, or for the bare target when no plan can be made.

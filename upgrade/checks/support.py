@@ -11,14 +11,11 @@ from upgrade.eks import OfferedVersion
 from upgrade.facts import need
 from upgrade.findings import Severity
 from upgrade.planner import SUPPORTED
+from upgrade.support import support_of
 
 _CALENDAR: Final = "Amazon EKS User Guide: Understand the Kubernetes version lifecycle on EKS"
 _SOON: Final = timedelta(days=60)
 _YEAR: Final = timedelta(days=365)
-#: Amazon EKS pricing, read 2026-08: dollars a cluster and hour.
-_STANDARD_COST: Final = 0.10
-_EXTENDED_COST: Final = 0.60
-_HOURS_A_MONTH: Final = 730
 #: So many hops make people think of a new cluster beside the old one (A-66).
 _MANY_HOPS: Final = 3
 
@@ -35,27 +32,23 @@ def support_lasts(hop: Hop) -> Iterator[Problem]:
     """After the last day EKS moves the control plane by itself; add-ons and nodes stay where they are."""
     if not hop.first:
         raise NotApplicable
-    present = _present(hop)
-    if present is None:
+    offered, now = need(hop.now.offered_versions), hop.now.taken_at
+    support = support_of(hop.now.control_plane, offered)
+    if support is None:
         raise NotApplicable
-    now, plane = hop.now.taken_at, hop.now.control_plane
-    extended = plane.support_type != "STANDARD"
-    forced_at = present.extended_support_ends_at if extended else present.standard_support_ends_at
-    if forced_at is not None:
-        late = forced_at - now < _SOON
+    if support.forced_at is not None:
+        late = support.forced_at - now < _SOON
         yield Problem(
-            subject=str(present.version),
-            summary=f"EKS moves the control plane off {present.version} by itself after {_day(forced_at)}.",
+            subject=str(support.version),
+            summary=f"EKS moves the control plane off {support.version} by itself after {_day(support.forced_at)}.",
             remedy="Upgrade before that day: a forced upgrade comes unannounced and moves the control plane alone.",
             severity=Severity.WARNS if late else Severity.INFORMS,
         )
-    ended = present.standard_support_ends_at
-    if extended and ended is not None and (present.status == "EXTENDED_SUPPORT" or ended <= now):
-        more = round((_EXTENDED_COST - _STANDARD_COST) * _HOURS_A_MONTH)
+    if support.is_extended(now):
         yield Problem(
-            subject=str(present.version),
-            summary=f"{present.version} is in extended support: it costs about {more} dollars a month more than a "
-            "version in standard support.",
+            subject=str(support.version),
+            summary=f"{support.version} is in extended support: it costs about {support.extended_cost(now)} dollars a "
+            "month more than a version in standard support.",
             remedy="Upgrade to a version in standard support.",
         )
 

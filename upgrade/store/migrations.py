@@ -75,4 +75,10 @@ def runs_events_inbox_messages(db: Database) -> None:
     )
 
 
-KNOWN = frozenset({"0001_runs_events_inbox_messages"})
+@migrations(name="0002_facts")
+def facts(db: Database) -> None:
+    """What is known of clusters without a run: it may be lost, and is read again."""
+    db.execute("create table facts (cluster text primary key, facts text not null) strict, without rowid")
+
+
+KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_facts"})

@@ -22,6 +22,7 @@ from upgrade.errors import DatabaseTooNew, RunChanged, RunInProgress, TemporaryE
 from upgrade.events import UpgradeEvent
 from upgrade.ports import AgendaItem, InboxRow, StoredMessage
 from upgrade.run import RunStatus, UpgradeRun
+from upgrade.store.fleet import FleetTables
 from upgrade.store.migrations import KNOWN, migrations
 
 _log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ _UPDATE_RUN: Final = """
 """
 
 
-class SqliteStore:
-    """Implements ``RunStore``. Safe to use from many threads: each has a connection of its own.
+class SqliteStore(FleetTables):
+    """Implements ``RunStore`` and ``FactsStore``. Safe to use from many threads: each has a connection of its own.
 
     Args:
         path: the database file; made with its folder if it is missing, readable by its owner only.
