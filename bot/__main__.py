@@ -9,11 +9,7 @@ from typing import Final
 
 import click
 
-from bot.commands import cli
-from bot.config import ConfigurationWrong
-from bot.logs import hide
-from handlers.words import CommandUnclear
-from upgrade.errors import UpgradeError
+from bot.cli import cli
 
 REFUSED: Final = 1
 USAGE: Final = 64
@@ -35,14 +31,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return USAGE if isinstance(error, click.UsageError) else REFUSED
     except (Exception, KeyboardInterrupt, click.Abort) as error:
-        lines, code = _explain(error)
-        for line in lines:
-            click.echo(hide("".join(letter if letter.isprintable() else "?" for letter in line)), err=True)
+        return _told(error)
     return code if isinstance(code, int) else 0
+
+
+def _told(error: BaseException) -> int:
+    """Print what went wrong, with no secret and nothing that steers a terminal. Returns the exit code."""
+    from bot.logs import hide  # noqa: PLC0415 - as below
+
+    lines, code = _explain(error)
+    for line in lines:
+        click.echo(hide("".join(letter if letter.isprintable() else "?" for letter in line)), err=True)
+    return code
 
 
 def _explain(error: BaseException) -> tuple[Sequence[str], int]:
     """What is printed, and the exit code."""
+    # What errors there are takes half a second to load; a command that goes well does not need to know.
+    from bot.config import ConfigurationWrong  # noqa: PLC0415
+    from handlers.words import CommandUnclear  # noqa: PLC0415
+    from upgrade.errors import UpgradeError  # noqa: PLC0415
+
     match error:
         case click.Abort() | KeyboardInterrupt():
             return ["Interrupted."], INTERRUPTED

@@ -28,7 +28,12 @@ from upgrade.reports.text import explained_text
 EXIT_CODES: Final = {Readiness.READY: 0, Readiness.BLOCKED: 20, Readiness.UNKNOWN: 21}
 
 
-@click.command(epilog=WORDS)
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command(epilog=WORDS)
 @words_argument
 @click.option("--to", "target", metavar="VERSION", help="The same as the words to VERSION.")
 @region_option
@@ -107,7 +112,7 @@ def _tell(report: Report, form: Format, output: Path | None, fail_on: Severity) 
     click.echo(outline(report, fail_on).headline)
 
 
-@click.command(name="explain")
+@commands.command(name="explain")
 @click.argument("code")
 def explain_command(code: str) -> None:
     """What a check looks at, why, and how to fix what it finds. Needs no cluster."""

@@ -11,12 +11,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from bot.check import check, explain_command
 from bot.config import Settings
 from bot.console import Console, export, next_moves, refusals, show
-from bot.doctor.command import doctor
-from bot.health import ailments, health_file
-from bot.invocation import PROGRAM, actor_of, as_option, noted, settings_of
+from bot.invocation import PROGRAM, actor_of, as_option, format_option, noted, server_runs, settings_of
 from bot.looking import (
     REQUEST,
     WORDS,
@@ -28,12 +25,8 @@ from bot.looking import (
     words_argument,
     write,
 )
-from bot.manifest import manifest
-from bot.preview import preview
-from bot.scan import scan
-from bot.steering import TIMES, ZONES_IN_WORDS, start_told, steering
-from bot.tending import tending
-from bot.wiring import approvers_of, driving_service, opened_service, serve, server_runs
+from bot.steering import TIMES, ZONES_IN_WORDS, start_told
+from bot.wiring import approvers_of, driving_service, opened_service
 from bot.zone import zone_option
 from handlers.parse import parse
 from handlers.scheduling import start_of
@@ -49,66 +42,20 @@ from upgrade.service import UpgradeService
 
 _FOLLOW_SECONDS: Final = 0.5
 
-format_option = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
-)
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="The settings file.  [default: EKS_UPGRADE_BOT_CONFIG, else none]"
-)
-@click.version_option(package_name="eks-upgrade-bot")
-@click.pass_context
-def cli(context: click.Context, config: Path | None) -> None:
-    """Upgrades Amazon EKS clusters: checks, plans, asks, announces, acts, survives."""
-    context.obj = config
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
 
 
 def _print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
-# -- the server -----------------------------------------------------------------------------------------------------
-
-
-@cli.command(name="serve")
-def serve_command() -> None:
-    """Run the bot: Slack, engine and delivery, until SIGTERM."""
-    serve(settings_of(server=True))
-
-
-@cli.command()
-@click.option("--live", is_flag=True, help="Leave Slack out: a restart does not bring it back.")
-def healthcheck(live: bool) -> None:
-    """Exit 0 when the running bot is well, 1 with what is not."""
-    found = ailments(health_file(settings_of()), but_for=("slack",) if live else ())
-    for one in found:
-        click.echo(one, err=True)
-    raise click.exceptions.Exit(1 if found else 0)
-
-
-@cli.command(name="doctor")
-@format_option
-def doctor_command(form: str) -> None:
-    """Try all that the bot depends on, and say what to fix. Exit 0 when nothing is. Changes nothing."""
-    raise click.exceptions.Exit(doctor(settings_of(), as_json=form == "json"))
-
-
-@cli.command(name="manifest")
-@click.option("--command", default="/eks-upgrade", show_default=True, help="The slash command of this bot.")
-def manifest_command(command: str) -> None:
-    """Print the manifest of the Slack app."""
-    try:
-        click.echo(manifest(command), nl=False)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--command") from None
-
-
 # -- looking --------------------------------------------------------------------------------------------------------
 
 
-@cli.command(name="plan", epilog=WORDS)
+@commands.command(name="plan", epilog=WORDS)
 @words_argument
 @region_option
 @profile_option
@@ -128,7 +75,7 @@ def plan_command(words: Sequence[str], region: str | None, profile: str | None, 
         show(render_plan(result.plan, result.report, request, result.offers, startable=False, times=times))
 
 
-@cli.command()
+@commands.command()
 @click.argument("cluster")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to; else it is printed.")
 @region_option
@@ -143,14 +90,14 @@ def snapshot(cluster: str, output: Path | None, region: str | None, profile: str
         write(output, taken)
 
 
-@cli.command()
+@commands.command()
 def clusters() -> None:
     """The configured clusters."""
     with opened_service(settings_of()) as service:
         show(render_clusters(service.clusters(), service.version_seen))
 
 
-@cli.command()
+@commands.command()
 @click.argument("run", required=False, metavar="[RUN|CLUSTER]")
 def status(run: str | None) -> None:
     """The runs that are not finished, or one run."""
@@ -166,7 +113,7 @@ def status(run: str | None) -> None:
                 click.echo(line)
 
 
-@cli.command()
+@commands.command()
 @click.argument("cluster", required=False)
 def history(cluster: str | None) -> None:
     """The runs so far, newest first."""
@@ -175,7 +122,7 @@ def history(cluster: str | None) -> None:
         show(render_history(service.history(found), found, lambda _: None))
 
 
-@cli.command()
+@commands.command()
 @zone_option
 def calendar(zone: ZoneInfo) -> None:
     """The maintenances and freezes of the next 30 days."""
@@ -183,7 +130,7 @@ def calendar(zone: ZoneInfo) -> None:
         show(render_calendar(service.calendar(), lambda _: None, command=PROGRAM, zone=zone))
 
 
-@cli.command(name="export")
+@commands.command(name="export")
 @click.argument("run", metavar="RUN|CLUSTER")
 def export_command(run: str) -> None:
     """The record of a run as JSON: phases, decisions, every event."""
@@ -195,7 +142,7 @@ def export_command(run: str) -> None:
 # -- starting and following -----------------------------------------------------------------------------------------
 
 
-@cli.command(epilog=WORDS)
+@commands.command(epilog=WORDS)
 @words_argument
 @as_option
 @click.option("--wait", is_flag=True, help="Follow it to its end; without a server, carry it out here.")
@@ -229,7 +176,7 @@ def _request(service: UpgradeService, wanted: ClusterCommand) -> PlanRequest:
     return PlanRequest(cluster=cluster, target=wanted.target, scope=wanted.scope, node_policy=wanted.node_policy)
 
 
-@cli.command(epilog=f"{WORDS}\n{TIMES}", context_settings=ZONES_IN_WORDS)
+@commands.command(epilog=f"{WORDS}\n{TIMES}", context_settings=ZONES_IN_WORDS)
 @click.argument("words", nargs=-1, metavar=f"{REQUEST} at TIME | in the next window")
 @zone_option
 @as_option
@@ -247,7 +194,7 @@ def schedule(words: Sequence[str], zone: ZoneInfo, name: str | None) -> None:
         noted(settings, run, told, "status {} shows the plan and how to approve it")
 
 
-@cli.command(name="wait")
+@commands.command(name="wait")
 @click.argument("run", metavar="RUN|CLUSTER")
 def wait_command(run: str) -> None:
     """Follow a run to its end; without a server, carry it out here."""
@@ -266,7 +213,3 @@ def _follow(settings: Settings, find: Callable[[UpgradeService], UpgradeRun]) ->
             if run.status.finished:
                 raise click.exceptions.Exit(0 if run.status is RunStatus.SUCCEEDED else 1)
             time.sleep(_FOLLOW_SECONDS)
-
-
-for _command in (*steering.commands.values(), *tending.commands.values(), check, explain_command, preview, scan):
-    cli.add_command(_command)

@@ -9,7 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
+import click
+
 from bot.config import Settings
+from bot.invocation import settings_of
 
 #: Real seconds after which a file that nobody renewed means that nobody is there.
 STALE_SECONDS: Final = 30.0
@@ -51,3 +54,18 @@ def ailments(path: Path, now: float | None = None, *, but_for: Collection[str] =
     if age > STALE_SECONDS:
         return [f"The bot has given no sign for {age:.0f} seconds."]
     return [f"{name} is not well" for name, well in content.items() if well is False and name not in but_for]
+
+
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command()
+@click.option("--live", is_flag=True, help="Leave Slack out: a restart does not bring it back.")
+def healthcheck(live: bool) -> None:
+    """Exit 0 when the running bot is well, 1 with what is not."""
+    found = ailments(health_file(settings_of()), but_for=("slack",) if live else ())
+    for one in found:
+        click.echo(one, err=True)
+    raise click.exceptions.Exit(1 if found else 0)

@@ -12,13 +12,17 @@ import click
 
 from bot.config import ConfigurationWrong, LogSettings, Settings, load_settings, missing_for_serve
 from bot.logs import set_up_logs
-from bot.wiring import server_runs
 from upgrade.run import UpgradeRun
+from upgrade.store.ownership import DatabaseOwnership
 
 PROGRAM: Final = "eks-upgrade-bot"
 
 as_option = click.option(
     "--as", "name", metavar="NAME", help="Who asks; decisions count for names in cli_users.  [default: the login name]"
+)
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
 )
 
 
@@ -31,6 +35,11 @@ def settings_of(*, server: bool = False) -> Settings:
     secrets += [os.environ.get(name, "") for name in settings.on_call.variables.values()]
     set_up_logs(settings.log if server else LogSettings(level="warning"), secrets, clock=settings.make_clock())
     return settings
+
+
+def server_runs(settings: Settings) -> bool:
+    """Whether some process owns the database now."""
+    return DatabaseOwnership(settings.database).holder() is not None
 
 
 def actor_of(name: str | None) -> str:

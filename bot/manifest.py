@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bot.config import SLASH_COMMAND
+import click
 
+SLASH_COMMAND: Final = r"/[a-z0-9_-]{1,31}"
 _TEMPLATE: Final = """\
 # The Slack app. Create it at https://api.slack.com/apps ("From a manifest"), install it, and take the bot token
 # (xoxb-...) and an app-level token with the scope connections:write (xapp-...).
@@ -66,3 +67,18 @@ def manifest(command: str = "/eks-upgrade") -> str:
     if not re.fullmatch(SLASH_COMMAND, command):
         raise ValueError(f"“{command[:64]}” is not a slash command: a / and up to 31 of a-z, 0-9, _ and -.")
     return _TEMPLATE.format(command=command)
+
+
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command(name="manifest")
+@click.option("--command", default="/eks-upgrade", show_default=True, help="The slash command of this bot.")
+def manifest_command(command: str) -> None:
+    """Print the manifest of the Slack app."""
+    try:
+        click.echo(manifest(command), nl=False)
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--command") from None

@@ -14,7 +14,12 @@ from handlers.views.preview import preview_facts, render_preview
 from handlers.views.wording import Language
 
 
-@click.command()
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.option(
     "--language",

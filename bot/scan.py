@@ -33,7 +33,12 @@ could not be read is always told.
 """
 
 
-@click.command(help=_HELP, short_help="Which manifests name a removed API? Changes nothing.")
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command(help=_HELP, short_help="Which manifests name a removed API? Changes nothing.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--to", "version", metavar="VERSION", required=True, help="The version that the cluster will have.")
 @click.option(

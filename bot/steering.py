@@ -28,7 +28,7 @@ _COUNTED: Final = "status {} says whether it counted"
 
 
 @click.group()
-def steering() -> None:
+def commands() -> None:
     """Commands that the command line takes in."""
 
 
@@ -36,7 +36,7 @@ def steering() -> None:
 
 
 def _steering(verb: str, told: str, explained: str, follow: str = "wait {} follows it") -> None:
-    @steering.command(name=verb, help=explained)
+    @commands.command(name=verb, help=explained)
     @click.argument("run", metavar="RUN|CLUSTER")
     @as_option
     def command(run: str, name: str | None) -> None:
@@ -73,7 +73,7 @@ def start_told(when: When, start_at: datetime | None, zone: tzinfo) -> str:
     return spoken(start_at, meant) if start_at else "as soon as it may"
 
 
-@steering.command(epilog=TIMES, context_settings=ZONES_IN_WORDS)
+@commands.command(epilog=TIMES, context_settings=ZONES_IN_WORDS)
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("words", nargs=-1, required=True, metavar="at TIME | in the next window | now")
 @zone_option
@@ -91,7 +91,7 @@ def reschedule(run: str, words: tuple[str, ...], zone: ZoneInfo, name: str | Non
         noted(settings, found, f"It starts {start_told(wanted.when, start_at, zone)}.", _COUNTED)
 
 
-@steering.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("freeze")
 @click.argument("reason", nargs=-1, required=True)
@@ -105,7 +105,7 @@ def lift(run: str, freeze: str, reason: tuple[str, ...], name: str | None) -> No
         noted(settings, found, "Whether that counts is decided next.", _COUNTED)
 
 
-@steering.command(name="break-glass")
+@commands.command(name="break-glass")
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("reason", nargs=-1, required=True)
 @as_option
@@ -118,7 +118,7 @@ def break_glass(run: str, reason: tuple[str, ...], name: str | None) -> None:
         noted(settings, found, "Whether that counts is decided next.", _COUNTED)
 
 
-@steering.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @as_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -137,7 +137,7 @@ def abort(run: str, name: str | None, yes: bool) -> None:
         noted(settings, found, "It stops for good.")
 
 
-@steering.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("step")
 @as_option
@@ -192,7 +192,7 @@ def _left_to_tick(run: UpgradeRun, gate: str, digest: str, ticked: tuple[str, ..
     )
 
 
-@steering.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @plan_option
 @gate_option
@@ -218,7 +218,7 @@ def approve(run: str, digest: str, gate: str | None, ticks: tuple[str, ...], nam
         noted(settings, found, "Whether the approval counts is decided next.", _COUNTED)
 
 
-@steering.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @plan_option
 @gate_option
@@ -234,7 +234,7 @@ def reject(run: str, digest: str, gate: str | None, reason: str, name: str | Non
         noted(settings, found, "Whether the rejection counts is decided next.", _COUNTED)
 
 
-@steering.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("code")
 @click.argument("subject")

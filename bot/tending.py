@@ -13,12 +13,12 @@ _TOLD = "status {} says where it stands"
 
 
 @click.group()
-def tending() -> None:
+def commands() -> None:
     """Commands that the command line takes in."""
 
 
 def _tending(verb: str, told: str, explained: str) -> None:
-    @tending.command(name=verb, help=explained)
+    @commands.command(name=verb, help=explained)
     @click.argument("run", metavar="RUN|CLUSTER")
     @as_option
     def command(run: str, name: str | None) -> None:
@@ -33,7 +33,7 @@ _tending("acknowledge", "It calls no more for what it called for.", "I have seen
 _tending("take-over", "It is in your hands.", "Take charge of a run, and be called from now on.")
 
 
-@tending.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("time", required=False, metavar="[TIME]")
 @as_option
@@ -51,7 +51,7 @@ def mute(run: str, time: str | None, name: str | None) -> None:
         noted(settings, found, "It calls nobody of what is known for that long.", _TOLD)
 
 
-@tending.command()
+@commands.command()
 @click.argument("run", metavar="RUN|CLUSTER")
 @click.argument("text", nargs=-1, required=True)
 @as_option

@@ -1,36 +1,18 @@
-"""The composition root: the only place where rooms are put together."""
+"""The composition root: here rooms are put together, and in `serving` what the server has besides."""
 
 from __future__ import annotations
 
-import gc
-import os
-import signal
-import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from slack_sdk import WebClient
-
 from bot.access import RoleAccess, SlackDirectory
-from bot.answers import Answers
-from bot.caller import Caller
-from bot.calling import call_policy, webhooks_of
-from bot.config import WELL_KNOWN, ClusterSettings, Settings
+from bot.config import ClusterSettings, Settings
 from bot.console import Console
-from bot.health import Health, health_file
-from bot.listener import Listener, make_app, make_listener
 from bot.notices import Audience
-from bot.notifier import Channels, Notifier, told_elsewhere
-from bot.pacing import Pacing
-from bot.scheduler import Scheduler
+from bot.notifier import told_elsewhere
 from bot.slack import SlackCalls, make_client
-from handlers.conversation import Conversation
-from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
 from upgrade.engine.settings import EngineSettings
 from upgrade.gateways.aws.sessions import AwsSessions
@@ -69,7 +51,7 @@ def _configured(settings: Settings, cluster: ClusterSettings) -> ConfiguredClust
     )
 
 
-def _reachable(settings: Settings) -> tuple[ReachableCluster, ...]:
+def reachable(settings: Settings) -> tuple[ReachableCluster, ...]:
     return tuple(
         ReachableCluster(id=one.id, read=one.read_role, change=one.change_role, reach=one.reach)
         for one in settings.clusters
@@ -106,14 +88,14 @@ def engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def _access(settings: Settings, calls: SlackCalls | None) -> RoleAccess:
+def access_of(settings: Settings, calls: SlackCalls | None) -> RoleAccess:
     directory = None
     if calls is not None:
         directory = SlackDirectory(make_client(settings.slack), lambda: calls.workspace().team_id)
     return RoleAccess(settings.roles, settings.cli_users, directory)
 
 
-def _service(
+def service_over(
     settings: Settings, store: RunStore, clusters: Clusters, access: Access, delivery: Delivery
 ) -> UpgradeService:
     return UpgradeService(
@@ -133,10 +115,10 @@ def _service(
 @contextmanager
 def opened_service(settings: Settings) -> Iterator[UpgradeService]:
     """The service over the database, without its engine: a server may own that at the same time."""
-    clusters = ConfiguredClusters(_reachable(settings))
+    clusters = ConfiguredClusters(reachable(settings))
     store = SqliteStore(settings.database)
     try:
-        yield _service(settings, store, clusters, _access(settings, _calls(settings)), Console())
+        yield service_over(settings, store, clusters, access_of(settings, _calls(settings)), Console())
     finally:
         store.close()
         clusters.close()
@@ -159,9 +141,9 @@ def looking_service(settings: Settings) -> Iterator[UpgradeService]:
 def driving_service(settings: Settings, console: Console) -> Iterator[UpgradeService]:
     """The service with its engine, and without Slack: notices are printed. Raises DatabaseInUse."""
     with DatabaseOwnership(settings.database):
-        clusters = ConfiguredClusters(_reachable(settings))
+        clusters = ConfiguredClusters(reachable(settings))
         store = SqliteStore(settings.database)
-        service = _service(settings, store, clusters, _access(settings, _calls(settings)), console)
+        service = service_over(settings, store, clusters, access_of(settings, _calls(settings)), console)
         service.start_engine()
         try:
             yield service
@@ -171,11 +153,6 @@ def driving_service(settings: Settings, console: Console) -> Iterator[UpgradeSer
                 store.save_message(told_elsewhere(run_id))
             store.close()
             clusters.close()
-
-
-def server_runs(settings: Settings) -> bool:
-    """Whether some process owns the database now."""
-    return DatabaseOwnership(settings.database).holder() is not None
 
 
 def _calls(settings: Settings) -> SlackCalls | None:
@@ -191,152 +168,3 @@ def settings_with(settings: Settings, cluster: ClusterId, identity: Identity) ->
     """Settings that also know a cluster which is named on the command line only; it is check-only."""
     added = ClusterSettings(name=cluster.name, region=cluster.region, account=cluster.account, read_role=identity)
     return settings.model_copy(update={"clusters": (*settings.clusters, added)})
-
-
-# -- serve ------------------------------------------------------------------------------------------------------------
-
-
-class _Delivery:
-    """The notifier as the engine sees it. It comes after the service, which it reads."""
-
-    notifier: Notifier
-
-    def notice_delivered(self, run_id: str) -> bool:
-        return self.notifier.notice_delivered(run_id)
-
-    def unreachable_since(self) -> datetime | None:
-        return self.notifier.unreachable_since()
-
-
-@dataclass
-class Server:
-    """Everything that runs, in the order in which it starts; it stops the other way round."""
-
-    store: SqliteStore
-    service: UpgradeService
-    notifier: Notifier
-    caller: Caller
-    listener: Listener
-    answers: Answers
-    scheduler: Scheduler
-    health: Health
-
-    def start(self) -> None:
-        self.service.start_engine()
-        self.notifier.start()
-        self.caller.start()
-        self.listener.start()
-        self.scheduler.start()
-
-    def stop(self) -> None:
-        self.scheduler.stop()
-        self.listener.stop()
-        self.answers.stop()
-        self.service.stop_engine()
-        self.caller.stop()
-        self.notifier.stop()
-        self.store.close()
-        self.health.remove()
-
-
-@dataclass
-class Outside:
-    """What a server reaches outside of its own memory."""
-
-    store: SqliteStore
-    clusters: ConfiguredClusters
-    slack: WebClient
-    pacing: Pacing
-
-
-def outside_of(settings: Settings) -> Outside:
-    clusters = ConfiguredClusters(_reachable(settings))
-    return Outside(SqliteStore(settings.database), clusters, make_client(settings.slack), Pacing())
-
-
-def make_server(settings: Settings, outside: Outside) -> Server:
-    calls = SlackCalls(outside.slack)
-    clusters, store = outside.clusters, outside.store
-    delivery = _Delivery()
-    access = _access(settings, calls)
-    service = _service(settings, store, clusters, access, delivery)
-    approvers = approvers_of(settings)
-    policies = {cluster.id: call_policy(settings, cluster, approvers) for cluster in settings.clusters}
-    audiences = {cluster.id: audience_of(settings, cluster) for cluster in settings.clusters}
-    notifier = Notifier(
-        service,
-        store,
-        calls,
-        settings.make_clock(),
-        _channels(settings),
-        audience_of=lambda cluster: audiences.get(cluster, Audience()),
-        calls_policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
-        delivered=service.delivery_changed,
-        pacing=outside.pacing,
-        wording=settings.announcements.wording,
-    )
-    delivery.notifier = notifier
-    caller = Caller(
-        service,
-        store,
-        webhooks_of(settings),
-        settings.make_clock(),
-        policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
-        thread_link=notifier.thread_link,
-    )
-    service.on_events(notifier.wake)
-    service.on_events(caller.wake)
-    answers = Answers()
-    channel = settings.operations_channel
-    talk = Conversation(service, notifier, access, settings.slack.command, channel, later=answers.later)
-    listener = make_listener(settings.slack, make_app(settings.slack, calls, talk))
-    health = Health(
-        health_file(settings),
-        {
-            "slack": lambda: listener.connected,
-            "engine": lambda: service.engine_alive,
-            "notifier": lambda: notifier.alive,
-        },
-    )
-    scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write])
-    return Server(store, service, notifier, caller, listener, answers, scheduler, health)
-
-
-def _favour_acks() -> None:
-    """An ack has three seconds, and shares the interpreter with runs, deliveries and answers.
-
-    A thread that computes lets others in after a millisecond, not five. What is loaded by now stays for good, so the
-    garbage collector leaves it alone, and looks seldom at what lives long: that stopped all threads for up to 0.3 s.
-    """
-    sys.setswitchinterval(0.001)
-    gc.freeze()
-    gc.set_threshold(1_000, 20, 100)
-
-
-def _channels(settings: Settings) -> Channels:
-    return Channels(
-        settings.announcement_channel, settings.operations_channel, approvers_of(settings), settings.security_channel
-    )
-
-
-def serve(settings: Settings, reach_out: Callable[[Settings], Outside] = outside_of) -> None:
-    """Run until SIGTERM or SIGINT. Raises DatabaseInUse.
-
-    Args:
-        reach_out: makes what the server reaches, once it owns the database; the crash tests wrap all of it.
-    """
-    for name in WELL_KNOWN:  # Bolt would take them from there on its own; so would a child.
-        os.environ.pop(name, None)
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    with DatabaseOwnership(settings.database):
-        outside = reach_out(settings)
-        server = make_server(settings, outside)
-        _favour_acks()
-        server.start()
-        try:
-            ended.wait()
-        finally:
-            server.stop()
-            outside.clusters.close()

@@ -8,7 +8,6 @@ from bot.config.on_call import GenericSettings, OnCallSettings, PagerDutySetting
 from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSettings
 from bot.config.sections import (
     SLACK_API,
-    SLASH_COMMAND,
     ClusterSettings,
     LogSettings,
     PollSettings,
@@ -24,7 +23,6 @@ __all__ = [
     "CONFIG_VARIABLE",
     "PREFIX",
     "SLACK_API",
-    "SLASH_COMMAND",
     "WELL_KNOWN",
     "AnnouncementSettings",
     "ClusterSettings",

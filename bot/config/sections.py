@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from bot.config.values import Duration, GroupId, Section, UserId, ZoneName, is_loopback
+from bot.manifest import SLASH_COMMAND
 from upgrade.eks import ClusterId
 from upgrade.gateways.identity import Identity, OwnIdentity
 from upgrade.gateways.reach import Direct, Reach
@@ -17,7 +18,6 @@ from upgrade.idle import IdleOnly
 
 SLACK_API: Final = "https://slack.com/api/"
 #: What Slack takes as the name of a slash command.
-SLASH_COMMAND: Final = r"/[a-z0-9_-]{1,31}"
 
 
 def _identity(value: object) -> object:

@@ -12,6 +12,7 @@ from bot.doctor.clusters import examine_clusters
 from bot.doctor.own import examine_settings, examine_store
 from bot.doctor.verdicts import Verdict, to_fix
 from bot.doctor.workspace import examine_slack
+from bot.invocation import format_option, settings_of
 
 
 def examine(settings: Settings) -> Iterator[Verdict]:
@@ -44,3 +45,15 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     else:
         click.echo(f"{count} to fix." if count else "Nothing to fix.")
     return 1 if count else 0
+
+
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command(name="doctor")
+@format_option
+def doctor_command(form: str) -> None:
+    """Try all that the bot depends on, and say what to fix. Exit 0 when nothing is. Changes nothing."""
+    raise click.exceptions.Exit(doctor(settings_of(), as_json=form == "json"))

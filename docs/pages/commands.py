@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import click
 
-from bot.commands import cli
+from bot.cli import cli, every_command
 from docs.pages.markdown import NOTE, code, table
 from handlers.views.help import MEANING, TIMES
 from handlers.words import USAGE, Word
@@ -92,15 +90,11 @@ Versions stand in quotes, as YAML reads 1.30 as 1.3.
 
 def page() -> str:
     slack = table(["type", "and the bot"], [(code(f"/eks-upgrade {USAGE[word]}"), MEANING[word]) for word in Word])
-    shell = [_section(command, f"eks-upgrade-bot {command.name}") for command in _commands()]
+    shell = [_section(command, f"eks-upgrade-bot {command.name}") for _, command in every_command()]
     sandbox = _section(sandbox_main, "eks-upgrade-sandbox")
     return "\n".join(
         [NOTE, _SLACK, slack, _BUTTONS, _STARTS, _SHELL, _section(cli, "eks-upgrade-bot"), *shell, sandbox]
     )
-
-
-def _commands() -> Iterator[click.Command]:
-    yield from (cli.commands[name] for name in sorted(cli.commands))
 
 
 def _section(command: click.Command, path: str) -> str:

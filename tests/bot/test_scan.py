@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.__main__ import run
-from bot.commands import cli
+from bot.cli import cli
 
 REMOVED = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: web, namespace: shop}\n"
 DEPRECATED = "apiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\n"
@@ -98,6 +98,23 @@ def test_hostile_names_stay_names(form: str, tmp_path: Path) -> None:
         assert all(line.count("`") in (0, 2) for line in result.stdout.splitlines())
     if form in ("json", "sarif"):
         json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "markdown"])
+def test_every_format_tells_rules_that_name_what_is_gone_and_exits_clean(form: str) -> None:
+    rules = [{"apiGroups": ["extensions"], "resources": ["ingresses"], "verbs": ["get"]}]
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": HOSTILE}}
+    result = scan("-", "--format", form, stdin=json.dumps(role | {"rules": rules}))
+    assert result.exit_code == 0
+    assert "ingresses.extensions" in result.stdout
+    assert "\x1b" not in result.stdout
+    if form == "markdown":
+        assert all("everyone" not in "".join(line.split("`")[::2]) for line in result.stdout.splitlines())
+
+
+def test_documents_of_plain_text_are_told() -> None:
+    result = scan("-", stdin="Only a note.\n")
+    assert (result.exit_code, "1 document of plain text" in result.stdout) == (0, True)
 
 
 def test_a_path_that_is_no_unicode_is_shown(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logs
 from bot.pacing import Pacing
-from bot.wiring import Outside, outside_of, serve
+from bot.serving import Outside, outside_of, serve
 from tests.crash.boundaries import Boundaries, wrap_migrations, wrapped
 
 #: Real seconds of Slack's pacing in one second: the world is fast, and so is its Slack.

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from slack_sdk import WebClient
 from sqlite_utils import Database
 
-from bot.wiring import Outside
+from bot.serving import Outside
 from upgrade.eks import UpdateSubject
 from upgrade.gateways.clusters import ConfiguredClusters, Gateways
 from upgrade.ports import InboxRow, StoredMessage

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from bot.commands import cli
+from bot.cli import command_named
 from bot.config import Settings, load_settings
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
@@ -68,7 +68,7 @@ def test_the_user_is_the_one_of_the_image(pod: Any) -> None:
 def test_probes_and_arguments_are_commands_of_the_bot(container: Any) -> None:
     commands = [container["args"], *(container[probe]["exec"]["command"][1:] for probe in _PROBES)]
     for name, *options in commands:
-        known = {option for param in cli.commands[name].params for option in param.opts}
+        known = {option for param in command_named(name).params for option in param.opts}
         assert set(options) <= known
     assert container["livenessProbe"]["exec"]["command"] == ["eks-upgrade-bot", "healthcheck", "--live"]
 

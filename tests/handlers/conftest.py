@@ -13,8 +13,8 @@ import pytest
 
 from bot.config import Settings
 from bot.pacing import Pacing
+from bot.serving import Outside, Server, make_server
 from bot.slack import make_client
-from bot.wiring import Outside, Server, make_server
 from sandbox.slack import Message, Outcome, SlackFace, View
 from sandbox.slack.inputs import every_box
 from tests.bot.conftest import MakeFace, client_of, face, make_face, slack_settings

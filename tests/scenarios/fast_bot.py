@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the bot beside these tests
 from bot.config import Settings, load_settings
 from bot.logs import set_up_logs
 from bot.pacing import Pacing
-from bot.wiring import Outside, outside_of, serve
+from bot.serving import Outside, outside_of, serve
 
 FASTER: Final = 50.0
 

@@ -1,0 +1,192 @@
+"""`serve`: the server, everything that runs in it, and in which order."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import click
+from slack_sdk import WebClient
+
+from bot.answers import Answers
+from bot.caller import Caller
+from bot.calling import call_policy, webhooks_of
+from bot.config import WELL_KNOWN, Settings
+from bot.health import Health, health_file
+from bot.invocation import settings_of
+from bot.listener import Listener, make_app, make_listener
+from bot.notices import Audience
+from bot.notifier import Channels, Notifier
+from bot.pacing import Pacing
+from bot.scheduler import Scheduler
+from bot.slack import SlackCalls, make_client
+from bot.wiring import access_of, approvers_of, audience_of, reachable, service_over
+from handlers.conversation import Conversation
+from upgrade.calls import CallPolicy
+from upgrade.gateways.clusters import ConfiguredClusters
+from upgrade.service import UpgradeService
+from upgrade.store.ownership import DatabaseOwnership
+from upgrade.store.sqlite import SqliteStore
+
+
+class _Delivery:
+    """The notifier as the engine sees it. It comes after the service, which it reads."""
+
+    notifier: Notifier
+
+    def notice_delivered(self, run_id: str) -> bool:
+        return self.notifier.notice_delivered(run_id)
+
+    def unreachable_since(self) -> datetime | None:
+        return self.notifier.unreachable_since()
+
+
+@dataclass
+class Server:
+    """Everything that runs, in the order in which it starts; it stops the other way round."""
+
+    store: SqliteStore
+    service: UpgradeService
+    notifier: Notifier
+    caller: Caller
+    listener: Listener
+    answers: Answers
+    scheduler: Scheduler
+    health: Health
+
+    def start(self) -> None:
+        self.service.start_engine()
+        self.notifier.start()
+        self.caller.start()
+        self.listener.start()
+        self.scheduler.start()
+
+    def stop(self) -> None:
+        self.scheduler.stop()
+        self.listener.stop()
+        self.answers.stop()
+        self.service.stop_engine()
+        self.caller.stop()
+        self.notifier.stop()
+        self.store.close()
+        self.health.remove()
+
+
+@dataclass
+class Outside:
+    """What a server reaches outside of its own memory."""
+
+    store: SqliteStore
+    clusters: ConfiguredClusters
+    slack: WebClient
+    pacing: Pacing
+
+
+def outside_of(settings: Settings) -> Outside:
+    clusters = ConfiguredClusters(reachable(settings))
+    return Outside(SqliteStore(settings.database), clusters, make_client(settings.slack), Pacing())
+
+
+def make_server(settings: Settings, outside: Outside) -> Server:
+    calls = SlackCalls(outside.slack)
+    clusters, store = outside.clusters, outside.store
+    delivery = _Delivery()
+    access = access_of(settings, calls)
+    service = service_over(settings, store, clusters, access, delivery)
+    approvers = approvers_of(settings)
+    policies = {cluster.id: call_policy(settings, cluster, approvers) for cluster in settings.clusters}
+    audiences = {cluster.id: audience_of(settings, cluster) for cluster in settings.clusters}
+    notifier = Notifier(
+        service,
+        store,
+        calls,
+        settings.make_clock(),
+        _channels(settings),
+        audience_of=lambda cluster: audiences.get(cluster, Audience()),
+        calls_policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
+        delivered=service.delivery_changed,
+        pacing=outside.pacing,
+        wording=settings.announcements.wording,
+    )
+    delivery.notifier = notifier
+    caller = Caller(
+        service,
+        store,
+        webhooks_of(settings),
+        settings.make_clock(),
+        policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
+        thread_link=notifier.thread_link,
+    )
+    service.on_events(notifier.wake)
+    service.on_events(caller.wake)
+    answers = Answers()
+    channel = settings.operations_channel
+    talk = Conversation(service, notifier, access, settings.slack.command, channel, later=answers.later)
+    listener = make_listener(settings.slack, make_app(settings.slack, calls, talk))
+    health = Health(
+        health_file(settings),
+        {
+            "slack": lambda: listener.connected,
+            "engine": lambda: service.engine_alive,
+            "notifier": lambda: notifier.alive,
+        },
+    )
+    scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write])
+    return Server(store, service, notifier, caller, listener, answers, scheduler, health)
+
+
+def _favour_acks() -> None:
+    """An ack has three seconds, and shares the interpreter with runs, deliveries and answers.
+
+    A thread that computes lets others in after a millisecond, not five. What is loaded by now stays for good, so the
+    garbage collector leaves it alone, and looks seldom at what lives long: that stopped all threads for up to 0.3 s.
+    """
+    sys.setswitchinterval(0.001)
+    gc.freeze()
+    gc.set_threshold(1_000, 20, 100)
+
+
+def _channels(settings: Settings) -> Channels:
+    return Channels(
+        settings.announcement_channel, settings.operations_channel, approvers_of(settings), settings.security_channel
+    )
+
+
+def serve(settings: Settings, reach_out: Callable[[Settings], Outside] = outside_of) -> None:
+    """Run until SIGTERM or SIGINT. Raises DatabaseInUse.
+
+    Args:
+        reach_out: makes what the server reaches, once it owns the database; the crash tests wrap all of it.
+    """
+    for name in WELL_KNOWN:  # Bolt would take them from there on its own; so would a child.
+        os.environ.pop(name, None)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with DatabaseOwnership(settings.database):
+        outside = reach_out(settings)
+        server = make_server(settings, outside)
+        _favour_acks()
+        server.start()
+        try:
+            ended.wait()
+        finally:
+            server.stop()
+            outside.clusters.close()
+
+
+@click.group()
+def commands() -> None:
+    """Commands that the command line takes in."""
+
+
+@commands.command(name="serve")
+def serve_command() -> None:
+    """Run the bot: Slack, engine and delivery, until SIGTERM."""
+    serve(settings_of(server=True))
