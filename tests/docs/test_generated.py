@@ -6,7 +6,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from bot.commands import cli
+from bot.cli import every_command
 from bot.config import Settings, load_settings
 from docs import generate
 from docs.pages import checks, commands, configuration
@@ -45,7 +45,7 @@ def test_a_part_is_replaced_and_nothing_else() -> None:
 
 def test_every_command_has_a_heading_and_every_option_a_row() -> None:
     page = commands.page()
-    for name, command in cli.commands.items():
+    for name, command in every_command():
         section = page.partition(f"### eks-upgrade-bot {name}\n")[2].partition("\n### ")[0]
         assert section, name
         for option in command.params:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from bot.commands import cli
+from bot.cli import cli
 from bot.config import load_settings
 from sandbox.command import main as sandbox_main
 from sandbox.scenario import shipped_scenarios
