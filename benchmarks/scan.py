@@ -21,6 +21,8 @@ MEAN_BYTES = 8 * 1024
 #: Of all files; among the others are many that name unstable versions of custom resources, which are no finding.
 HIT_SHARE = 0.05
 UNSTABLE_SHARE = 0.10
+#: Files with a role of the usual kind: most name what has moved to another version of its group, a few what is gone.
+ROLE_SHARE = 0.05
 MOST = 1 / 8
 
 _HITS = (
@@ -52,6 +54,8 @@ def _documents(draw: random.Random, number: int) -> Iterator[str]:
         yield _manifest(*draw.choice(_HITS), f"old-{number}")
     elif fate < HIT_SHARE + UNSTABLE_SHARE:
         yield _manifest("karpenter.sh/v1beta1", "NodePool", f"pool-{number}")
+    elif fate < HIT_SHARE + UNSTABLE_SHARE + ROLE_SHARE:
+        yield _role(draw.choice(("networking.k8s.io", "networking.k8s.io", "extensions")), f"role-{number}")
     while length > 0:
         text = _workload(draw, number, min(length, 6000))
         length -= len(text)
@@ -60,6 +64,19 @@ def _documents(draw: random.Random, number: int) -> Iterator[str]:
 
 def _manifest(version: str, kind: str, name: str) -> str:
     return f"apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: shop\nspec: {{}}\n"
+
+
+def _role(group: str, name: str) -> str:
+    lines = [
+        "apiVersion: rbac.authorization.k8s.io/v1",
+        "kind: ClusterRole",
+        f"metadata: {{name: {name}}}",
+        "rules:",
+        '- {apiGroups: [""], resources: [pods, services, secrets], verbs: [get, list, watch]}',
+        f"- {{apiGroups: [{group}], resources: [ingresses, ingresses/status], verbs: [get, list, watch]}}",
+        "- {apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get, list, watch]}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _workload(draw: random.Random, number: int, length: int) -> str:
@@ -106,7 +123,7 @@ def measure(files: int = 20_000) -> list[Row]:
 def rows_of(quick: float, found: FileScan, slow: float, all_found: FileScan) -> list[Row]:
     """Seconds and findings, with the prefilter and without."""
     hits = len({one.path for one in all_found.findings})
-    differing = len(set(found.findings) ^ set(all_found.findings))
+    differing = len(set(found.findings) ^ set(all_found.findings)) + len(set(found.named) ^ set(all_found.named))
     return [
         Row("scan: findings that differ", differing, "", found.files, most=0, by_ratio=False),
         Row("scan: files with a finding", 100 * hits / max(1, all_found.files), "%", all_found.files),

@@ -25,7 +25,8 @@ Which manifests name an API that a version of Kubernetes removes or deprecates? 
 PATH is a file, a directory or - for standard input. Directories are read with all below them (but
 {", ".join(sorted(SKIPPED_DIRECTORIES))}): YAML, JSON, one JSON value a line, templates that nobody rendered, broken
 YAML. Lists are taken apart; manifests inside strings count. Files of more than
-{LARGEST_FILE // 1024 // 1024} MiB are not read, and told.
+{LARGEST_FILE // 1024 // 1024} MiB are not read, and told. Webhooks and roles whose rules name what the version does not
+serve are told; they break nothing and change no exit code.
 
 Exit {CLEAN} when nothing is found, {DEPRECATED} for deprecated APIs, {REMOVED} for removed ones, {UNREAD} when not
 everything could be read or a template decides. What is found wins: {REMOVED} before {DEPRECATED} before {UNREAD}; what

@@ -10,7 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from upgrade.removals.conversion import how_to_convert
-from upgrade.removals.files import FileFinding, FileScan
+from upgrade.removals.files import FileFinding, FileScan, NamedInVain
+from upgrade.removals.naming import remedy
 from upgrade.removals.rules import Rules, Standing
 from upgrade.reports.words import clean
 from upgrade.words import count
@@ -23,6 +24,7 @@ _SARIF_RULES: Final = {
     Standing.REMOVED: ("api-removed", "error", "The target still serves every API that the manifests name"),
     Standing.DEPRECATED: ("api-deprecated", "warning", "No API that the manifests name is deprecated"),
 }
+_SARIF_NAMED: Final = ("api-named", "note", "Webhooks and roles name resources that the target serves")
 
 
 def as_text(scan: FileScan, rules: Rules) -> str:
@@ -33,6 +35,9 @@ def as_text(scan: FileScan, rules: Rules) -> str:
         lines.append(f"  {clean(how_to_convert(rules, first.rule, scan.target))}")
         lines += (f"  {_place(one)}{_doubt(one)}" for one in found)
         lines.append("")
+    if scan.named:
+        lines.append(f"rules that name what {scan.target} does not serve (nothing breaks)")
+        lines += [*(f"  {_in_vain(one)}" for one in scan.named), ""]
     lines += (f"not read for certain: {clean(one.path)}:{one.line}: {clean(one.reason)}" for one in scan.unread)
     if scan.unread:
         lines.append("")
@@ -46,6 +51,10 @@ def as_markdown(scan: FileScan, rules: Rules) -> str:
         lines += [f"### {_headline(first)}: {_code(first.rule.api)}", ""]
         lines += [_code(how_to_convert(rules, first.rule, scan.target)), ""]
         lines += (f"- {_code(_place(one) + _doubt(one))}" for one in found)
+        lines.append("")
+    if scan.named:
+        lines += [f"### Rules that name what {scan.target} does not serve (nothing breaks)", ""]
+        lines += (f"- {_code(_in_vain(one))}" for one in scan.named)
         lines.append("")
     if scan.unread:
         lines += ["### Not read for certain", ""]
@@ -63,11 +72,14 @@ def as_json(scan: FileScan, rules: Rules) -> str:
             "removed": len(scan.certain(Standing.REMOVED)),
             "deprecated": len(scan.certain(Standing.DEPRECATED)),
             "conditional": len(scan.conditional),
+            "named": len(scan.named),
             "unread": len(scan.unread),
             "templates": scan.templates,
+            "prose": scan.prose,
             "other_files": scan.other_files,
         },
         "findings": [_as_value(one, scan, rules) for one in scan.findings],
+        "named": [_named_value(one) for one in scan.named],
         "unread": [{"path": one.path, "line": one.line, "reason": one.reason} for one in scan.unread],
         "passed_over": scan.passed_over,
     }
@@ -86,12 +98,15 @@ def as_sarif(scan: FileScan, rules: Rules) -> str:
                 "name": "eks-upgrade-bot",
                 "rules": [
                     {"id": name, "shortDescription": {"text": title}, "helpUri": _GUIDE}
-                    for name, _, title in _SARIF_RULES.values()
+                    for name, _, title in (*_SARIF_RULES.values(), _SARIF_NAMED)
                 ],
             }
         },
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notifications}],
-        "results": [_sarif_result(one, scan, rules) for one in scan.findings],
+        "results": [
+            *(_sarif_result(one, scan, rules) for one in scan.findings),
+            *(_sarif_named(one, scan) for one in scan.named),
+        ],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -136,6 +151,10 @@ def _doubt(one: FileFinding) -> str:
     return " (read line by line)" if one.use.seen == "text" else ""
 
 
+def _in_vain(one: NamedInVain) -> str:
+    return clean(f"{one.path}:{one.line}  {one.lost.api} in {one.subject}. {remedy(one.lost)}")
+
+
 def _summary(scan: FileScan) -> Iterator[str]:
     removed, deprecated = len(scan.certain(Standing.REMOVED)), len(scan.certain(Standing.DEPRECATED))
     yield f"Kubernetes {scan.target}, {count(scan.files, 'file')}: {removed} removed, {deprecated} deprecated."
@@ -145,6 +164,8 @@ def _summary(scan: FileScan) -> Iterator[str]:
         yield f"{len(scan.unread)} not read for certain: see above."
     if scan.templates:
         yield f"{count(scan.templates, 'template')} that nobody rendered, read line by line."
+    if scan.prose:
+        yield f"{count(scan.prose, 'document')} of plain text: no manifests."
     if scan.passed_over:
         shown = ", ".join(clean(path) for path in scan.passed_over[:5])
         more = f" and {len(scan.passed_over) - 5} more" if len(scan.passed_over) > 5 else ""
@@ -171,6 +192,24 @@ def _as_value(one: FileFinding, scan: FileScan, rules: Rules) -> dict[str, Any]:
         "component": rule.component or None,
         "replacement": rules.replacement_at(rule, scan.target) or None,
         "remedy": how_to_convert(rules, rule, scan.target, one.path),
+    }
+
+
+def _named_value(one: NamedInVain) -> dict[str, Any]:
+    lost = one.lost
+    told = {"api": lost.api, "replacement": lost.successor or None, "remedy": remedy(lost)}
+    return {"path": one.path, "line": one.line, "subject": one.subject, **told}
+
+
+def _sarif_named(one: NamedInVain, scan: FileScan) -> dict[str, Any]:
+    name, level, _ = _SARIF_NAMED
+    told = f"{scan.target} does not serve {one.lost.api}, named by {one.subject}. {remedy(one.lost)}"
+    return {
+        "ruleId": name,
+        "ruleIndex": len(_SARIF_RULES),
+        "level": level,
+        "message": {"text": clean(told)},
+        "locations": [_location(one.path, one.line)],
     }
 
 

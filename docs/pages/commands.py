@@ -73,6 +73,10 @@ for a build server. A snapshot gives the same report on every machine, byte for 
 | 78 | the settings are wrong |
 | 130 | interrupted with Ctrl-C |
 
+`scan` says what it did not take for a manifest: other files, directories that it passes over, documents of plain text, templates that nobody
+rendered. It does not unpack: base64 (`data` of a Secret) and compressed Helm releases in files stay closed; scan what `helm get manifest` prints.
+The rules of webhooks and roles are read in documents that are YAML or JSON as they stand, not in templates.
+
 `scan --rules FILE` takes a YAML list; a row adds a rule, or takes the place of the built-in one for the same `group_version` and `kind`.
 Without `kind` it is for every kind of the group version; without `deprecated_in` and `removed_in` it switches the built-in rule off.
 Versions stand in quotes, as YAML reads 1.30 as 1.3.

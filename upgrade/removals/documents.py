@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from upgrade.removals.parsing import NotParsed, is_json, json_values, problem_in, yaml_values
+from upgrade.removals.naming import Namers, Naming
+from upgrade.removals.parsing import NotParsed, is_json, json_values, problem_in, prose_in, yaml_values
 from upgrade.removals.prefilter import Prefilter, computes, is_template
 from upgrade.removals.rules import Removal, Rules
 from upgrade.removals.templates import sketches_of
@@ -68,12 +69,16 @@ class Reading:
     """What was read.
 
     Args:
+        namings: what names resources of the table in rules; it uses none. Looked for in documents that can be parsed.
         templates: how many documents are templates that nobody rendered; they were read line by line.
+        prose: how many documents are text and nothing else: no manifests.
     """
 
     uses: list[Use] = field(default_factory=list)
+    namings: list[Naming] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     templates: int = 0
+    prose: int = 0
 
 
 class DocumentReader:
@@ -84,7 +89,8 @@ class DocumentReader:
     """
 
     def __init__(self, rules: Rules, *, every: bool = False) -> None:
-        self._rules = rules
+        self.rules = rules
+        self.namers = Namers(rules)
         self._filter = Prefilter(rules)
         self._every = every
 
@@ -124,19 +130,24 @@ class DocumentReader:
         """
         mine = Reading()
         try:
-            parsed = yaml_values(document) if values is None else values
             found = _Found(self)
-            for value in parsed:
+            if values is None:
+                values = yaml_values(document)
+                mine.prose = sum(isinstance(value, str) and bool(value.strip()) for value in values)
+            for value in values:
                 found.walk(value, mine)
             mine.uses = list(_placed(found.uses, document))
+            mine.namings = [replace(one, line=_line_of_name(one.name, document)) for one in found.namings]
         except NotParsed as why:
             mine = self._by_text(document, why)
         reading.uses += [replace(use, line=use.line + line - 1) for use in mine.uses]
+        reading.namings += [replace(one, line=one.line + line - 1) for one in mine.namings]
         reading.unread += [replace(one, line=one.line + line - 1) for one in mine.unread]
         reading.templates += mine.templates
+        reading.prose += mine.prose
 
-    def embedded(self, text: str, depth: int) -> Iterator[Use]:
-        """The uses in a string that may hold manifests, or a script or template with some."""
+    def look_into(self, text: str, depth: int, outer: _Found) -> None:
+        """Add what is in a string that may hold manifests, or a script or template with some, to what is around it."""
         content = text.encode("utf-8", "replace")
         if not (self._every or self._filter.may_hold(content)):
             return
@@ -146,12 +157,13 @@ class DocumentReader:
             try:
                 values = (parts[number].values if parts is not None else None) or yaml_values(document)
             except NotParsed as why:
-                yield from self._by_text(document, why).uses
+                outer.uses += self._by_text(document, why).uses
                 continue
             found = _Found(self, depth)
             for value in values:
                 found.walk(value, Reading())
-            yield from found.uses
+            outer.uses += found.uses
+            outer.namings += found.namings
 
     def _by_text(self, document: bytes, why: NotParsed) -> Reading:
         text = document.decode("utf-8", "replace")
@@ -159,7 +171,7 @@ class DocumentReader:
         for sketch in sketches_of(text):
             names = dict(sketch.versions)
             for version, line in names.items():
-                rule = self._rules.find(version, sketch.kind)
+                rule = self.rules.find(version, sketch.kind)
                 if rule is None:
                     continue
                 others = tuple(name for name in names if name != version)
@@ -169,7 +181,7 @@ class DocumentReader:
         return reading
 
     def rule(self, group_version: str, kind: str) -> Removal | None:
-        return self._rules.find(group_version, kind)
+        return self.rules.find(group_version, kind)
 
 
 class _Found:
@@ -177,6 +189,7 @@ class _Found:
 
     def __init__(self, reader: DocumentReader, depth: int = 0) -> None:
         self.uses: list[Use] = []
+        self.namings: list[Naming] = []
         self._reader = reader
         self._depth = depth
         self._seen: set[int] = set()
@@ -197,7 +210,7 @@ class _Found:
             elif isinstance(one, list):
                 self._push((item, whole, version, kind) for item in one)
             elif "apiVersion" in one and ("\n" in one or "{" in one) and self._depth < _DEEPEST:
-                self.uses += self._reader.embedded(one, self._depth + 1)
+                self._reader.look_into(one, self._depth + 1, self)
 
     def _push(self, more: Iterable[tuple[Any, bool, str, str]]) -> None:
         # Last in, first out: turned round, so that uses come in the order of the document.
@@ -226,6 +239,9 @@ class _Found:
         self._push((value, False, "", "") for key, value in one.items() if key not in _MEMORIES)
 
     def _add(self, one: dict[Any, Any], version: str, kind: str) -> None:
+        naming = self._reader.namers.naming_in(one, version, kind)
+        if naming is not None:
+            self.namings.append(naming)
         rule = self._reader.rule(version, kind)
         if rule is None:
             return
@@ -322,6 +338,13 @@ def _lines_of(name: bytes, document: bytes) -> list[int]:
     return lines
 
 
+def _line_of_name(name: str, document: bytes) -> int:
+    """Where a document gives something that name."""
+    text = re.escape(name.encode("utf-8", "replace"))
+    found = re.search(rb"name\\?[\"']?\s*:\s*\\?[\"']?" + text + rb"(?![\w.:-])", document)
+    return document.count(b"\n", 0, found.start()) + 1 if found else 1
+
+
 def _look_for_damage(content: bytes, reading: Reading) -> None:
     """Tell what is broken of content that names nothing of the table: it holds no use, but it was not understood."""
     if content.lstrip()[:1] in (b"{", b"[") and (is_json(content) or b"apiVersion" not in content):
@@ -329,6 +352,8 @@ def _look_for_damage(content: bytes, reading: Reading) -> None:
     if problem_in(content):
         for line, document in _documents(content):
             _look_at_document(document, line, reading)
+    else:
+        reading.prose += prose_in(content)
 
 
 def _look_at_document(document: bytes, line: int, reading: Reading) -> None:
@@ -337,6 +362,8 @@ def _look_at_document(document: bytes, line: int, reading: Reading) -> None:
         found = _damage(document, why)
         reading.unread += [replace(one, line=one.line + line - 1) for one in found.unread]
         reading.templates += found.templates
+    else:
+        reading.prose += prose_in(document)
 
 
 def _damage(document: bytes, why: NotParsed) -> Reading:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from upgrade.removals.documents import DocumentReader, Use
+from upgrade.removals.naming import Gone, Naming, gone
 from upgrade.removals.rules import Removal, Rules, Standing
 from upgrade.versions import KubernetesVersion
 
@@ -39,6 +40,20 @@ class FileFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedInVain:
+    """A webhook or a role in a file whose rules name what the target does not serve. It breaks nothing.
+
+    Args:
+        subject: ``ClusterRole/ops``, ``Role/shop/ops``.
+    """
+
+    path: str
+    line: int
+    subject: str
+    lost: Gone
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadPart:
     """What could not be read for certain: a file, or a document in it."""
 
@@ -52,17 +67,21 @@ class FileScan:
     """What a scan found, and what it did not look at.
 
     Args:
+        named: what rules name in vain; no finding, because nothing breaks.
         files: how many were read.
         templates: how many documents are templates that nobody rendered, read line by line.
+        prose: how many documents are text and nothing else: no manifests.
         passed_over: directories that are not looked into, by their paths.
         other_files: how many files in directories are no manifests by their names.
     """
 
     target: KubernetesVersion
     findings: list[FileFinding] = field(default_factory=list)
+    named: list[NamedInVain] = field(default_factory=list)
     unread: list[UnreadPart] = field(default_factory=list)
     files: int = 0
     templates: int = 0
+    prose: int = 0
     passed_over: list[str] = field(default_factory=list)
     other_files: int = 0
 
@@ -103,7 +122,9 @@ def _judge(scan: FileScan, reader: DocumentReader, path: str, content: bytes | N
     scan.files += 1
     reading = reader.read(content)
     scan.findings += _findings(path, reading.uses, scan.target, reader)
+    scan.named += _named(path, reading.namings, scan.target, reader)
     scan.templates += reading.templates
+    scan.prose += reading.prose
     scan.unread += (UnreadPart(path, one.line, one.reason) for one in reading.unread)
 
 
@@ -117,6 +138,15 @@ def _findings(
         # Of what a template chooses from, only that counts which makes a difference.
         better = tuple(name for name in use.alternatives if _standing(reader, name, use.kind, target) is not standing)
         yield FileFinding(path, _with_alternatives(use, better), standing)
+
+
+def _named(
+    path: str, namings: Iterable[Naming], target: KubernetesVersion, reader: DocumentReader
+) -> Iterator[NamedInVain]:
+    for naming in namings:
+        subject = "/".join(filter(None, (naming.kind, naming.namespace, naming.name)))
+        lost = dict.fromkeys(one for rules in naming.rules for one in gone(rules, reader.rules, target))
+        yield from (NamedInVain(path, naming.line, subject, one) for one in lost)
 
 
 def _standing(reader: DocumentReader, group_version: str, kind: str, target: KubernetesVersion) -> Standing | None:

@@ -1,13 +1,15 @@
-"""Rules of admission webhooks that name resources which are gone.
+"""Rules of admission webhooks and of roles that name resources which are gone.
 
-Such a rule breaks nothing: the webhook is not asked any more about what it guards, unless it also names a version of
-the same kind that stays. All versions (``*``) of a group that a kind has left count as gone with it.
+Such a rule breaks nothing: the webhook is not asked any more about what it guards, the role allows nothing, unless they
+also name a version of the same kind that stays. All versions (``*``) of a group that a kind has left count as gone with
+it; roles name no versions, so that is what they always mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from upgrade.removals.rules import Removal, Rules, Standing
 from upgrade.versions import KubernetesVersion
@@ -32,6 +34,97 @@ class ResourceRule:
             and not {version, "*"}.isdisjoint(self.versions)
             and not {resource, "*"}.isdisjoint(resources)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A manifest whose rules name resources of the table.
+
+    Args:
+        rules: what is judged together: the rules of one webhook, or of the whole role.
+        line: where it stands, from 1 on.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    rules: tuple[tuple[ResourceRule, ...], ...]
+    line: int = 1
+
+
+Pair = tuple[str, str]
+"""A group and a resource."""
+
+_WEBHOOKS: Final = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+_ROLES: Final = ("ClusterRole", "Role")
+_GROUPS: Final = {
+    **dict.fromkeys(_WEBHOOKS, "admissionregistration.k8s.io"),
+    **dict.fromkeys(_ROLES, "rbac.authorization.k8s.io"),
+}
+
+
+class Namers:
+    """The kinds of manifests that name resources, and the resources of a table that they can name in vain."""
+
+    def __init__(self, table: Rules) -> None:
+        rows = [row for row in table if row.kind and row.removed_in is not None and "alpha" not in row.version]
+        versioned = frozenset((row.group, row.resource) for row in rows)
+        whole = frozenset((row.group, row.resource) for row in rows if _leaves_its_group(row, table))
+        self._pairs: Mapping[str, frozenset[Pair]] = {
+            **dict.fromkeys(_WEBHOOKS, versioned),
+            **dict.fromkeys(_ROLES, whole),
+        }
+
+    def __iter__(self) -> Iterator[tuple[str, frozenset[Pair]]]:
+        return iter(self._pairs.items())
+
+    def naming_in(self, one: Mapping[Any, Any], group_version: str, kind: str) -> Naming | None:
+        """What a manifest names; None when it is of no such kind, or names nothing of the table."""
+        if _GROUPS.get(kind) != group_version.rpartition("/")[0] or kind not in self._pairs:
+            return None
+        if kind in _WEBHOOKS:
+            rules = tuple(tuple(_rules(webhook)) for webhook in _mappings(one.get("webhooks")))
+        else:
+            rules = (tuple(_rules(one, versions=("*",))),)
+        if not any(self._names(rule, self._pairs[kind]) for together in rules for rule in together):
+            return None
+        metadata = one.get("metadata")
+        told = metadata if isinstance(metadata, dict) else {}
+        name, namespace = (value if isinstance(value := told.get(key), str) else "" for key in ("name", "namespace"))
+        return Naming(kind, namespace, name, rules)
+
+    def _names(self, rule: ResourceRule, pairs: frozenset[Pair]) -> bool:
+        resources = {one.partition("/")[0] for one in rule.resources}
+        return any((group, resource) in pairs for group in rule.groups for resource in resources)
+
+
+def _rules(one: Mapping[Any, Any], versions: tuple[str, ...] = ()) -> Iterator[ResourceRule]:
+    for rule in _mappings(one.get("rules")):
+        groups, resources = _texts(rule.get("apiGroups")), _texts(rule.get("resources"))
+        yield ResourceRule(groups, resources, versions or _texts(rule.get("apiVersions")))
+
+
+def _mappings(value: object) -> Iterator[Mapping[Any, Any]]:
+    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _leaves_its_group(row: Removal, table: Rules) -> bool:
+    """Whether there may come a version that serves the kind nowhere in its group."""
+    seen = {row.group_version}
+    while row.replacement:
+        group_version, _, kind = row.replacement.partition(" ")
+        following = table.find(group_version, kind or row.kind)
+        if group_version.rpartition("/")[0] != row.group or group_version in seen:
+            return True
+        if following is None or following.removed_in is None:
+            return False
+        seen.add(group_version)
+        row = following
+    return True
 
 
 @dataclass(frozen=True, slots=True)

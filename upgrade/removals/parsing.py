@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,12 @@ _OPENING_MANY: Final = 2_000
 _NESTED_LINE: Final = re.compile(rb"^[ \t?-]{2000}", re.MULTILINE)
 _DEEPEST: Final = 200
 _SPACE: Final = re.compile(r"\s*")
+#: The beginning of a document that is no text, for certain: empty, or a mapping or a list behind comments and markers.
+_NO_PROSE: Final = re.compile(
+    rb"(?:(?:---)?[ \t]*(?:#[^\n]*)?\r?\n)*(?:[A-Za-z][\w./-]*:[ \t\r\n]|\"[\w./-]+\":[ \t\r\n]|- |[\[{]|\Z)"
+)
+#: Where a line may end a document or begin another one than ``---`` does.
+_ODD_ENDS: Final = (b"\n...", b"\n%")
 
 
 class NotParsed(Exception):
@@ -59,6 +66,31 @@ def problem_in(document: bytes) -> NotParsed | None:
     except yaml.YAMLError as error:
         return _broken(error, document)
     return None
+
+
+def prose_in(stream: bytes) -> int:
+    """How many documents of a YAML stream are text and nothing else, found without building them; 0 if it is broken."""
+    if _is_no_prose(stream):
+        return 0
+    try:
+        events = list(yaml.parse(stream, _Loader))
+    except (yaml.YAMLError, ValueError):
+        return 0
+    return sum(
+        isinstance(before, yaml.DocumentStartEvent) and isinstance(root, yaml.ScalarEvent) and bool(root.value.strip())
+        for before, root in pairwise(events)
+    )
+
+
+def _is_no_prose(stream: bytes) -> bool:
+    """Whether that can be told from how the documents begin; a small part of the time that a parser takes."""
+    begin = 0
+    while _NO_PROSE.match(stream, begin):
+        end = stream.find(b"\n---", begin + 1)
+        if end < 0:
+            return not any(one in stream for one in _ODD_ENDS)
+        begin = end + 1
+    return False
 
 
 def is_json(content: bytes) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from typing import Final
 
+from upgrade.removals.naming import Namers
 from upgrade.removals.rules import Rules
 
 #: A version as removed ones are: ``/v1beta1``. A group stands before the slash.
@@ -41,10 +42,21 @@ class Prefilter:
         self._unstable = tuple(sorted(whole))
         self._kinds = {name: tuple(sorted(found)) for name, found in kinds.items()}
         self._others = tuple((name, self._kinds[name]) for name in sorted(set(kinds) - whole))
+        self._namers = tuple(
+            (kind.encode(), tuple((resource.encode(), group.encode()) for group, resource in sorted(pairs)))
+            for kind, pairs in Namers(rules)
+        )
 
     def may_hold(self, content: bytes) -> bool:
         """Whether a parse of these bytes (UTF-8) could find something, or something that only rendering tells."""
-        return self.names(content) or _escapes(content) or computes(content)
+        return self.names(content) or self._in_rules(content) or _escapes(content) or computes(content)
+
+    def _in_rules(self, content: bytes) -> bool:
+        """Whether a webhook or a role may name a resource of the table there."""
+        return any(
+            kind in content and any(resource in content and group in content for resource, group in pairs)
+            for kind, pairs in self._namers
+        )
 
     def names(self, content: bytes) -> bool:
         """Whether an API version of the table stands there, and a kind that the table has for it."""

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upgrade.removals.documents import DocumentReader, Reading, Use
+from upgrade.removals.naming import ResourceRule, gone
 from upgrade.removals.rules import builtin_rules, own_rules
+from upgrade.versions import KubernetesVersion
 
 RULES = builtin_rules()
 READER = DocumentReader(RULES)
@@ -37,6 +39,21 @@ def told(reading: Reading) -> list[tuple[str, str, int]]:
 
 def in_list(*items: object) -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "List", "items": list(items)}
+
+
+def manifest_that_names(
+    kind: str, name: str, groups: list[str], versions: list[str], resources: list[str]
+) -> dict[str, object]:
+    rule = {"apiGroups": groups, "resources": resources}
+    if "Role" in kind:
+        return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}, "rules": [rule]}
+    hooks = [{"name": "a.example.com", "rules": [rule | {"apiVersions": versions}]}]
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "webhooks": hooks,
+    }
 
 
 def indented(text: str, by: int) -> str:
@@ -159,6 +176,23 @@ def test_what_cannot_be_read_is_told(content: bytes, line: int, why: str) -> Non
     assert unread.line == line
 
 
+@pytest.mark.parametrize(
+    ("text", "prose"),
+    [
+        ("Dear reader, this is no manifest.\n", 1),
+        ("# Source: notes.yaml\nSome prose\n---\na: b\n---\nmore of it\n", 2),
+        (f"Some prose\n---\n{BUDGET}", 1),
+        ("'note: quoted'\n", 1),
+        ("a: b\n", 0),
+        ("---\n---\n# nothing\n", 0),
+        ("- a\n", 0),
+    ],
+)
+def test_documents_of_plain_text_are_counted(text: str, prose: int) -> None:
+    assert (read(text).prose, read(text).unread) == (prose, [])
+    assert PARSER.read(text.encode()).prose == prose
+
+
 def test_templates_without_a_name_of_the_table_are_counted() -> None:
     reading = read("{{- if .Values.enabled }}\napiVersion: v1\nkind: Service\n{{- end }}\n")
     assert (reading.uses, reading.unread, reading.templates) == ([], [], 1)
@@ -214,8 +248,16 @@ _objects = st.builds(
     _names,
     _noise,
 )
+_namers = st.builds(
+    lambda kind, groups, versions, resources, name: manifest_that_names(kind, name, groups, versions, resources),
+    st.sampled_from(["ClusterRole", "Role", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"]),
+    st.lists(st.sampled_from(["", "*", "extensions", "policy", "networking.k8s.io", "apps"]), max_size=2),
+    st.lists(st.sampled_from(["v1", "v1beta1", "*"]), max_size=2),
+    st.lists(st.sampled_from(["*", "pods", "ingresses", "ingresses/status", "podsecuritypolicies"]), max_size=2),
+    _names,
+)
 _lists = st.recursive(
-    _objects,
+    _objects | _namers,
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda items: {"apiVersion": "v1", "kind": "List", "items": items})
         | inner.map(lambda one: {"kind": "ConfigMap", "data": {"manifest": yaml.safe_dump(one)}})
@@ -240,6 +282,7 @@ _texts = st.one_of(
     st.sampled_from([text for text, _ in WHOLE.values() if isinstance(text, str)]),
     st.builds(lambda value: _yaml(value, None, False).replace("metadata", "{{ x }}"), _lists),
     st.builds(lambda value, cut: _yaml(value, None, False)[:cut], _lists, st.integers(0, 200)),
+    st.sampled_from(["some prose", "- a\n", "# a: b\nprose\n", "'a: b'\n", "|\n  a: b\n", "a: b\n...\nprose\n", "~"]),
 )
 
 
@@ -247,7 +290,23 @@ _texts = st.one_of(
 @given(st.lists(_texts, min_size=1, max_size=4), st.sampled_from(["\n---\n", "\r\n---\r\n", "\n", "\n--- # x\n"]))
 def test_the_prefilter_finds_what_a_full_parse_finds(texts: list[str], between: str) -> None:
     content = between.join(texts).encode("utf-8", "replace")
-    assert READER.read(content).uses == PARSER.read(content).uses
+    found, all_found = READER.read(content), PARSER.read(content)
+    assert (found.uses, found.namings, found.prose) == (all_found.uses, all_found.namings, all_found.prose)
+
+
+def test_the_prefilter_lets_through_every_rule_that_names_something_gone() -> None:
+    pairs = {(row.group, row.version, row.resource) for row in RULES if row.kind}
+    told = 0
+    for group, version, resource in sorted(pairs):
+        for kind in ("Role", "ValidatingWebhookConfiguration"):
+            content = json.dumps(manifest_that_names(kind, "x", [group], [version], [resource])).encode()
+            assert READER.read(content).namings == PARSER.read(content).namings
+            versions = ("*",) if kind == "Role" else (version,)
+            named = [ResourceRule((group,), (resource,), versions)]
+            if any(gone(named, RULES, KubernetesVersion(1, minor)) for minor in range(16, 40)):
+                told += 1
+                assert READER.read(content).namings
+    assert told > 50
 
 
 @settings(max_examples=200, deadline=None)

@@ -81,6 +81,39 @@ def test_a_choice_counts_only_when_it_makes_a_difference(
     assert {one.conditional for one in scan(put(tmp_path, "a.yaml", text), target=target).findings} == {conditional}
 
 
+ROLE = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: ops\n  namespace: shop\nrules:\n"
+HOOK = (
+    "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: guard}\n"
+    "webhooks:\n- rules: [{apiGroups: [policy], apiVersions: [%s], resources: [poddisruptionbudgets]}]\n"
+)
+
+
+def test_rules_that_name_what_the_target_does_not_serve_are_told_and_are_no_finding(tmp_path: Path) -> None:
+    role = f"{ROLE}- {{apiGroups: [extensions], resources: [ingresses/status], verbs: [get]}}\n"
+    found = scan(put(tmp_path, "a.yaml", f"a: b\n---\n{role}---\n{HOOK % 'v1beta1'}"))
+    assert [(one.subject, one.lost.api, one.line) for one in found.named] == [
+        ("Role/shop/ops", "ingresses.extensions", 6),
+        ("ValidatingWebhookConfiguration/guard", "poddisruptionbudgets.v1beta1.policy", 13),
+    ]
+    assert found.findings == []
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        (f"{ROLE}- {{apiGroups: [extensions], resources: [ingresses], verbs: [get]}}\n", "1.21"),
+        (f"{ROLE}- {{apiGroups: [extensions, networking.k8s.io], resources: [ingresses], verbs: [get]}}\n", "1.25"),
+        (f"{ROLE}- {{apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get]}}\n", "1.25"),
+        (f"{ROLE}- {{apiGroups: ['*'], resources: ['*'], verbs: ['*']}}\n", "1.25"),
+        (f"{ROLE}- {{apiGroups: [extensions], resources: [ingresses]}}\n".replace("rbac.", "rbac2."), "1.25"),
+        (f"{ROLE}- apiGroups: extensions\n  resources: {{a: b}}\n- ingresses\n", "1.25"),
+        (HOOK % "v1beta1, v1", "1.25"),
+    ],
+)
+def test_rules_that_also_name_where_it_lives_on_are_fine(tmp_path: Path, text: str, target: str) -> None:
+    assert scan(put(tmp_path, "a.yaml", text), target=target).named == []
+
+
 def test_what_is_too_large_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LARGEST_FILE", len(BUDGET))
     fits, large = put(tmp_path, "fits.yaml"), put(tmp_path, "large.yaml", f"{BUDGET}#")
