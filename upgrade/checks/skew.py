@@ -45,7 +45,7 @@ def kubelets_stay_within_skew(hop: Hop) -> Iterator[Problem]:
     """Without a plan nothing counts as rotated on the way, so only the first hop that asks for it tells."""
     for one in node_sets(hop.before):
         lag, allowed = hop.target.minors_after(one.oldest), allowed_lag(one.oldest)
-        told = hop.plan is None and not hop.first and hop.current.minors_after(one.oldest) > allowed
+        told = _stands_still(hop) and hop.current.minors_after(one.oldest) > allowed
         # Whoever has to leave Amazon Linux 2 anyway (AMI002) need not rotate within it first.
         leaves = must_leave_al2(one, hop.wish or hop.target)
         if lag > allowed and not told:
@@ -58,6 +58,11 @@ def kubelets_stay_within_skew(hop: Hop) -> Iterator[Problem]:
             )
 
 
+def _stands_still(hop: Hop) -> bool:
+    """Whether nothing counts as repaired since the hop before, so that what held there is told there."""
+    return hop.plan is None and not hop.first
+
+
 @check(
     "SKW003",
     "kube-proxy is within the allowed skew of the control plane and of every node",
@@ -66,6 +71,7 @@ def kubelets_stay_within_skew(hop: Hop) -> Iterator[Problem]:
     permissions=(*_NODES, "eks:DescribeAddon", "list daemonsets"),
 )
 def kube_proxy_is_within_skew(hop: Hop) -> Iterator[Problem]:
+    """Without a plan nothing counts as updated on the way, so only the first hop that asks for it tells."""
     version = kube_proxy_version(hop.before)
     if version is None:
         if not any(is_kube_proxy(row) for row in need(hop.before.workloads)):
@@ -73,20 +79,22 @@ def kube_proxy_is_within_skew(hop: Hop) -> Iterator[Problem]:
         summary = "The image of kube-proxy does not tell its version."
         yield Problem("kube-proxy", summary, "Look at it by hand.", severity=Severity.WARNS, unknown=True)
         return
-    allowed = allowed_lag(version)
-    if version > hop.current:
+    allowed, still = allowed_lag(version), _stands_still(hop)
+    if version > hop.current and not still:
         yield Problem(
             subject="kube-proxy",
             summary=f"kube-proxy {version} is newer than the control plane's {hop.current}.",
             remedy=f"Go back to a kube-proxy of {hop.current}.",
         )
-    elif hop.target.minors_after(version) > allowed:
+    elif hop.target.minors_after(version) > allowed and not (still and hop.current.minors_after(version) > allowed):
         yield Problem(
             subject="kube-proxy",
             summary=f"kube-proxy {version} would be {hop.target.minors_after(version)} minors behind {hop.target}; "
             f"{allowed} are allowed.",
             remedy=f"Update kube-proxy to {hop.current} first.",
         )
+    if still:
+        return
     for one in node_sets(hop.before):
         # Fargate and Auto Mode bring their own.
         if one.kind in (NodeKind.FARGATE, NodeKind.AUTO_MODE):

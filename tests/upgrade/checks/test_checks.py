@@ -30,7 +30,7 @@ from tests.upgrade.snapshots import (
     with_kubelets,
     workload,
 )
-from upgrade.checks import run_checks
+from upgrade.checks import REGISTRY, run_checks
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import (
     Access,
@@ -312,6 +312,21 @@ def test_kube_proxy_is_judged_by_skew_alone(version: str, target: str, words: st
     cluster = with_addon(HEALTHY, "kube-proxy", version=version)
     found = findings(cluster, "SKW003", target=target, scope=Scope.CONTROL_PLANE)
     assert [words in one.summary for one in found] == ([True] if words else [])
+
+
+def test_without_a_plan_skew_of_kube_proxy_is_told_at_the_first_hop_that_asks_for_it() -> None:
+    def told(version: str) -> list[tuple[str, str]]:
+        cluster = with_addon(healthy_snapshot("1.33"), "kube-proxy", version=version)
+        found = run_checks(cluster, k8s("1.36"), checks=[REGISTRY["SKW003"]]).findings
+        return [(one.subject, str(one.hop)) for one in found]
+
+    assert told("v1.31.0-eksbuild.1") == [("kube-proxy", "1.35")]
+    assert told("v1.29.0-eksbuild.1") == [
+        ("kube-proxy", "1.34"),
+        *((f"kube-proxy on nodegroup/{name}", "1.34") for name in ("core", "workers")),
+    ]
+    assert told("v1.35.0-eksbuild.1") == [("kube-proxy", "1.34")]
+    assert told("v1.33.0-eksbuild.1") == []
 
 
 def test_kube_proxy_is_judged_against_every_kubelet() -> None:
