@@ -12,6 +12,7 @@ from typing import Final, Literal
 from bot.config import ClusterSettings, ReadinessSettings, Settings
 from bot.doctor import aws, kubernetes
 from bot.doctor.verdicts import Verdict, fix, note, ok
+from upgrade.engine.readiness import ASKED_WITH
 from upgrade.errors import UpgradeError
 from upgrade.gateways.aws.sessions import AwsSession, AwsSessions
 from upgrade.gateways.clusters import ConfiguredCluster, ConfiguredClusters, Gateways
@@ -174,9 +175,13 @@ class _Examination:
             yield ok("aws-permissions", subject, "it has every IAM permission that it needs.")
 
     def _for_checks(self, optional: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """What only checks need, and the facts that need it; without the facts that nobody chose to look at."""
+        """What only checks need, and the facts that stay unknown without; not those that nobody chose to look at."""
         wanted = {
             action: [fact for fact in facts if fact not in CHOSEN or getattr(self._readiness, CHOSEN[fact])]
             for action, facts in optional.items()
         }
-        return {action: facts for action, facts in wanted.items() if facts}
+        return {action: [*facts, *_asked_with(facts)] for action, facts in wanted.items() if facts}
+
+
+def _asked_with(facts: Sequence[str]) -> list[str]:
+    return [fact for fact, others in ASKED_WITH.items() if fact not in facts and not set(others).isdisjoint(facts)]

@@ -17,6 +17,12 @@ from upgrade.rows import NodeRow
 # EKS's own insights look back 30 days; a query of a week costs a quarter and finds what still runs.
 _AUDIT_SPAN: Final = timedelta(days=7)
 
+ASKED_WITH: Final[Mapping[str, tuple[str, ...]]] = {
+    "endpoints_of": ("webhooks", "api_services", "crds"),
+    "launch_templates": ("autoscaling_groups",),
+}
+"""Facts that are asked for with the answers of others, and those: without one of them they are unknown as well."""
+
 
 def ask_for_readiness(
     asked: Asked,
@@ -92,7 +98,7 @@ def _called_services(answers: Mapping[str, Answer[Any]]) -> tuple[str, ...]:
         *(row.service for row in answers["webhooks"]()),
         *(row.service for row in answers["api_services"]()),
         *(row.conversion_service for row in answers["crds"]()),
-    }
+    }  # ASKED_WITH names them
     return tuple(sorted(called - {""}))
 
 

@@ -244,7 +244,7 @@ def test_every_denied_access_is_named_for_both_roles(clusters: Clinic, denied: t
     ("verb", "resource", "unknown"),
     [
         ("list", "nodepools.karpenter.sh", "node pools"),
-        ("list", "apiservices.apiregistration.k8s.io", "api services, api writes"),
+        ("list", "apiservices.apiregistration.k8s.io", "api services, api writes, endpoints of."),
         ("get", "configmaps kube-system/coredns", "core config"),
     ],
 )
