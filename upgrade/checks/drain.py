@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
+from math import ceil
 from typing import Final
 
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.disruption import evictable
 from upgrade.drain import Cause, Stuck, simulate_drains
+from upgrade.drain.patience import PATIENCE, Slow, slow_drains
 from upgrade.drain.places import Obstacle
 from upgrade.drain.terms import asks_for_namespace_labels
 from upgrade.facts import Known, need
@@ -30,6 +33,7 @@ _LACKS: Final = {
     Obstacle.VOLUME_ZONE: "no node is in the zone of its volume",
     Obstacle.TOGETHER: "no node is near the pods that its affinity demands",
     Obstacle.APART: "no node is free of the pods that its anti-affinity keeps away from",
+    Obstacle.REFUSED: "every node is near pods whose anti-affinity keeps it away",
     Obstacle.SPREAD: "no node keeps its topology spread even",
     Obstacle.PORTS: "no node has its host port free",
     Obstacle.ROOM: "no node has room for what it requests",
@@ -42,6 +46,7 @@ _REMEDIES: Final = {
     Obstacle.VOLUME_ZONE: "Let the node group have a node in the volume's zone, or move the data.",
     Obstacle.TOGETHER: "Make the affinity preferred instead of required.",
     Obstacle.APART: "Make the anti-affinity preferred, or let the node group grow by one node.",
+    Obstacle.REFUSED: "Make the anti-affinity of those pods preferred, or let the node group grow by one node.",
     Obstacle.SPREAD: "Set whenUnsatisfiable to ScheduleAnyway, or let the node group grow.",
     Obstacle.PORTS: "Let the node group grow by one node, or drop the host port.",
     Obstacle.ROOM: "Let the node group grow, or lower the requests.",
@@ -69,6 +74,9 @@ def pods_leave_and_land(hop: Hop) -> Iterator[Problem]:
 
     What a budget holds from the first is told by PDB001 and PDB002; here it is what gets stuck on the way. It is the
     least that may happen: landed pods are taken for ready at once, and the surge for staying until the end.
+
+    Pods that may take longer to leave a node than the 15 minutes for which EKS waits are a warning: by their grace
+    period alone, or one after the other as their budget allows. That is the most that may happen.
     """
     grouped: dict[tuple[str, str, Cause, Obstacle | None], list[Stuck]] = defaultdict(list)
     for stuck in simulate_drains(hop.now, _rotated(hop)):
@@ -77,7 +85,33 @@ def pods_leave_and_land(hop: Hop) -> Iterator[Problem]:
             grouped[subject, stuck.group, stuck.cause, stuck.obstacle].append(stuck)
     for (subject, group, cause, obstacle), several in grouped.items():
         yield _stuck(subject, group, cause, obstacle, several)
+    yield from _slow(hop)
     yield from _assumed(hop)
+
+
+def _slow(hop: Hop) -> Iterator[Problem]:
+    """What may take longer than EKS waits, the worst of each workload and node group."""
+    worst: dict[tuple[str, str], Slow] = {}
+    for one in slow_drains(hop.now, _rotated(hop)):
+        key = (_workload_of(hop, one.pods[0]), one.group)
+        if key not in worst or worst[key].takes < one.takes:
+            worst[key] = one
+    for (subject, group), one in worst.items():
+        minutes = ceil(one.takes / timedelta(minutes=1))
+        pods, budget = count(len(one.pods), "pod"), one.budget
+        why = f", {budget.disruptions_allowed} at a time as {budget.namespace}/{budget.name} allows" if budget else ""
+        names = ", ".join(pod.name for pod in one.pods[:_SHOWN])
+        evidence = {"pods": f"{names} on {one.node}", "owner": owner_of(one.pods[0].labels)}
+        yield Problem(
+            subject=subject,
+            summary=f"{pods} of {subject} may take {minutes} minutes to leave {one.node}{why}; when {group} is rotated "
+            f"EKS waits {PATIENCE // timedelta(minutes=1)}, and then the update fails.",
+            remedy="Let the budget allow more at a time, or spread the pods over more nodes."
+            if budget
+            else "Shorten terminationGracePeriodSeconds, or end these pods before the rotation.",
+            evidence={k: v for k, v in evidence.items() if v},
+            severity=Severity.WARNS,
+        )
 
 
 def _assumed(hop: Hop) -> Iterator[Problem]:

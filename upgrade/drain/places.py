@@ -29,9 +29,10 @@ class Obstacle(IntEnum):
     VOLUME_ZONE = 4
     TOGETHER = 5
     APART = 6
-    SPREAD = 7
-    PORTS = 8
-    ROOM = 9
+    REFUSED = 7
+    SPREAD = 8
+    PORTS = 9
+    ROOM = 10
 
 
 @dataclass(eq=False)
@@ -169,6 +170,10 @@ class Neighbours:
         self._terms: dict[tuple[str, int], Term] = {}
         self._about: dict[str, list[tuple[str, int]]] = defaultdict(list)
         self._matching: dict[str, dict[str, list[tuple[str, int]]]] = defaultdict(dict)
+        self._refusals: dict[tuple[str, int], tuple[PodTerm, Counter[str]]] = {}
+        self._refused: dict[tuple[str, str], tuple[tuple[PodTerm, Counter[str]], ...]] = {}
+        for pod in pods:
+            self._refuse(pod, self._at.get((pod.namespace, pod.name)), 1)
 
     def count(self, term: Term, namespace: str) -> Counter[str]:
         """By domain: how many pods ``term`` of a pod in ``namespace`` selects. The pods' places are those of now."""
@@ -192,12 +197,33 @@ class Neighbours:
         old = self._at.pop(name, None)
         if to is not None:
             self._at[name] = to
+        self._refuse(pod, old, -1)
+        self._refuse(pod, to, 1)
         for key in self._terms_for(pod):
             topology = self._terms[key].topology_key
             if old is not None:
                 self._counts[key][old.labels.get(topology, "")] -= 1
             if to is not None:
                 self._counts[key][to.labels.get(topology, "")] += 1
+
+    def refusals(self, pod: PodRow) -> tuple[tuple[PodTerm, Counter[str]], ...]:
+        """The anti-affinities of other pods that are about this one, each with how many pods have it in which domain.
+
+        The scheduler heeds them as it heeds the pod's own.
+        """
+        memo = kin(pod)
+        if memo not in self._refused:
+            self._refused[memo] = tuple(
+                one for (namespace, _), one in self._refusals.items() if _selects(one[0], namespace, pod)
+            )
+        return self._refused[memo]
+
+    def _refuse(self, pod: PodRow, place: Place | None, by: int) -> None:
+        for term in pod.shape.apart if place is not None else ():
+            domain = place.labels.get(term.topology_key) if place is not None else None
+            _, counts = self._refusals.setdefault((pod.namespace, id(term)), (term, Counter()))
+            if domain is not None:
+                counts[domain] += by
 
     def _terms_for(self, pod: PodRow) -> list[tuple[str, int]]:
         namespace, owner = kin(pod)
@@ -236,14 +262,23 @@ def crowded_out(place: Place, pod: PodRow, neighbours: Neighbours, domains: Doma
         if not alone and counts[place.labels.get(together.topology_key, "")] < 1:
             return Obstacle.TOGETHER
     for apart in shape.apart:
-        if neighbours.count(apart, pod.namespace)[place.labels.get(apart.topology_key, "")] > 0:
+        if _has_one(place, apart, neighbours.count(apart, pod.namespace)):
             return Obstacle.APART
+    for refusing, counts in neighbours.refusals(pod):
+        if _has_one(place, refusing, counts):
+            return Obstacle.REFUSED
     for rule in shape.spread:
         if rule.hard and not _spreads(place, rule, pod, neighbours, domains):
             return Obstacle.SPREAD
     if place.ports.intersection(shape.host_ports):
         return Obstacle.PORTS
     return None if place.has_room(shape) else Obstacle.ROOM
+
+
+def _has_one(place: Place, term: PodTerm, counts: Mapping[str, int]) -> bool:
+    """A node without the topology's label is in no domain, so nothing is too near there."""
+    domain = place.labels.get(term.topology_key)
+    return domain is not None and counts.get(domain, 0) > 0
 
 
 def _spreads(place: Place, rule: SpreadRule, pod: PodRow, neighbours: Neighbours, domains: Domains) -> bool:

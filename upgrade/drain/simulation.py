@@ -153,10 +153,10 @@ class _Drains:
 
     def _land_pending(self) -> bool:
         """Let pending pods land where they can now; whether any could. Where one cannot, its like cannot either."""
-        hopeless: set[tuple[str, int]] = set()
+        hopeless: set[tuple[str, str, int]] = set()
         landed = False
         for pod, (node, _) in tuple(self._pending.values()):
-            alike = (pod.namespace, id(pod.shape))
+            alike = (*kin(pod), id(pod.shape))
             if alike not in hopeless:
                 if self._land(pod, node):
                     landed = True
@@ -202,6 +202,7 @@ class _Drains:
     def _landing(self, pod: PodRow) -> tuple[Place | None, Obstacle | None]:
         zones, shape = self._zones.of(pod), pod.shape
         alone = not (shape.together or shape.apart or shape.host_ports or any(rule.hard for rule in shape.spread))
+        alone = alone and not self._neighbours.refusals(pod)
         domains = {} if alone else self._pools.domains(shape)
         closest: Obstacle | None = None
         for place in self._pools.candidates(shape, zones):

@@ -141,6 +141,16 @@ def of_revision(hash_: str, **keys: Any) -> ClusterSnapshot:
     return cluster([labelled, *daemons])
 
 
+def near_loners(number: int = 2, about: str = "web", topology: str = ZONE) -> ClusterSnapshot:
+    """A pod with no wishes, and in so many zones an agent that wants none like it near."""
+    shape = PodShape(apart=(PodTerm(topology, {"app": about}, namespaces=("shop",)),))
+    loners = [
+        pod("kube-system", f"loner-{at}", {"app": "loner"}, node=f"core-{at}", owners=DAEMON, shape=shape)
+        for at in range(number)
+    ]
+    return cluster([web(), *loners])
+
+
 STUCK: list[tuple[str, ClusterSnapshot, Severity, str]] = [
     ("a label set by hand", cluster([web(shape=PodShape(node_selector={HOST: "core-0"}))]), BLOCKS, "nodeSelector"),
     ("an affinity", cluster([web(shape=PodShape(node_terms=term("disk", "In", "ssd")))]), BLOCKS, "node affinity"),
@@ -164,6 +174,7 @@ STUCK: list[tuple[str, ClusterSnapshot, Severity, str]] = [
     ("anti-affinity to its own revision", of_revision("one", match_label_keys=("hash",)), BLOCKS, "anti-affinity"),
     ("anti-affinity, a key that it lacks", of_revision("other", match_label_keys=("none",)), BLOCKS, "anti-affinity"),
     ("anti-affinity to other tenants", of_revision("other", mismatch_label_keys=("hash",)), BLOCKS, "anti-affinity"),
+    ("anti-affinity of what is everywhere", near_loners(), BLOCKS, "keeps it away"),
     ("too much memory", cluster([web(shape=PodShape(memory_bytes=17 << 30))]), WARNS, "room"),
     ("a host port that is taken everywhere", cluster([
         web(shape=PodShape(host_ports=(80,))),
@@ -199,6 +210,12 @@ FINE: list[tuple[str, ClusterSnapshot]] = [
     ("affinity to a namespace with a label", together(BY_LABEL)),
     ("anti-affinity to its own revision, beside another", of_revision("other", match_label_keys=("hash",))),
     ("anti-affinity to other tenants, beside its own", of_revision("one", mismatch_label_keys=("hash",))),
+    ("anti-affinity of what is in one zone only", near_loners(1)),
+    ("anti-affinity of what is everywhere, to others", near_loners(about="db")),
+    ("anti-affinity over a label that no node has", near_loners(topology="rack")),
+    ("its own anti-affinity over a label that no node has", cluster([
+        web(f"web-{number}", shape=PodShape(apart=(PodTerm("rack", {"app": "web"}),))) for number in range(3)
+    ])),
     ("memory that just fits", cluster([web(shape=PodShape(memory_bytes=16 << 30))])),
     ("nodes that do not tell their size", cluster([web(shape=PodShape(memory_bytes=17 << 30))], [
         machine("core-0", cpu_millis=0, memory_bytes=0), machine("core-1")
@@ -225,6 +242,47 @@ def test_a_pod_that_has_nowhere_to_go_is_named(stuck: tuple[str, ClusterSnapshot
 @pytest.mark.parametrize("fine", FINE, ids=[one[0] for one in FINE])
 def test_a_pod_that_lands_is_no_finding(fine: tuple[str, ClusterSnapshot]) -> None:
     assert findings(fine[1]) == []
+
+
+def one_node_of(number: int, grace: int | None, allowed: int = 0, group: str = "core") -> ClusterSnapshot:
+    """So many pods of a Deployment on one node; ``allowed`` at a time where that is not nought."""
+    pods = [web(f"web-{at}", shape=PodShape(grace_seconds=grace)) for at in range(number)]
+    budget = (pdb("shop", "web", disruptions_allowed=allowed),) if allowed else ()
+    labels = {"eks.amazonaws.com/nodegroup": group}
+    machines = [machine("core-0", labels=labels, pod_limit=110), machine("core-1", "b", labels=labels, pod_limit=110)]
+    return cluster(pods, machines, budget)
+
+
+@pytest.mark.parametrize(
+    ("slow", "words"),
+    [
+        (one_node_of(1, 901), "1 pod of shop/Deployment/web may take 16 minutes to leave core-0; when"),
+        (
+            one_node_of(31, None, 1),
+            "31 pods of shop/Deployment/web may take 16 minutes to leave core-0, 1 at a time",
+        ),
+        (one_node_of(5, 400, 2), "5 pods of shop/Deployment/web may take 20 minutes to leave core-0, 2 at a time"),
+    ],
+)
+def test_what_may_take_longer_than_eks_waits_is_a_warning(slow: ClusterSnapshot, words: str) -> None:
+    (found,) = findings(slow)
+    assert (found.severity, words in found.summary) == (WARNS, True), found.summary
+    assert "EKS waits 15" in found.summary
+
+
+@pytest.mark.parametrize(
+    "fast",
+    [
+        one_node_of(1, 900),
+        one_node_of(31, None),
+        one_node_of(30, None, 1),
+        one_node_of(4, 400, 2),
+        one_node_of(1, 901, group="elsewhere"),
+        cluster([web(shape=PodShape(grace_seconds=3600), owners=DAEMON)]),
+    ],
+)
+def test_what_leaves_in_time_or_is_not_rotated_by_eks_is_no_finding(fast: ClusterSnapshot) -> None:
+    assert findings(fast) == []
 
 
 def test_pods_of_a_deployment_are_one_finding_of_it() -> None:
