@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from bot.calls import Calls
+from bot.digests import Digests
 from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
 from bot.outbox import Item, Messages, Outbox
 from bot.pacing import Pacing
@@ -65,6 +66,7 @@ class Notifier:
         calls_policy_of: whom a run of a cluster calls when it needs a person.
         delivered: called when a notice exists in Slack or Slack is back, so that the engine need not wait to look.
         wording: the words of notices.
+        digests: the weekly digest, if there is one.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Notifier:
         delivered: Callable[[], None] = lambda: None,
         pacing: Pacing | None = None,
         wording: Wording = ENGLISH,
+        digests: Digests | None = None,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -88,6 +91,7 @@ class Notifier:
         self._channels = channels
         self._audience_of = audience_of
         self._delivered = delivered
+        self._digests = digests
         self._outbox = Outbox(messages, calls, pacing or Pacing())
         self._notices = Notices(
             runs,
@@ -195,6 +199,8 @@ class Notifier:
                 wait = self._deliver(run_id)
                 self._looked[run_id] = (version, self._outbox.pacing.clock() + wait)
                 delay = min(delay, wait)
+            digest = self._digests.deliver(self._outbox) if self._digests else None
+            delay = delay if digest is None else min(delay, digest)
             if agenda and time.monotonic() - self._calls.answered_at > QUIET_SECONDS:
                 self._calls.ping()
         except SlackUnreachable as error:

@@ -10,6 +10,9 @@ Block = dict[str, Any]
 
 BLOCKS_MESSAGE: Final = 50
 BLOCKS_VIEW: Final = 100
+#: Of all blocks of a message together, as JSON. Slack does not document it: chat.postMessage answers
+#: msg_blocks_too_long from about 13,000 on (slackapi/bolt-js issues 2509 and 2867).
+BLOCKS_SIZE: Final = 12_000
 SECTION: Final = 3000
 HEADER: Final = 150
 CONTEXT: Final = 2000
