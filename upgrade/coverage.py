@@ -15,8 +15,8 @@ class Home(Value):
 
     Args:
         row: the rule's id, such as ``C-20``.
-        kind: ``check``, ``check list``, ``release note``, or the part of the program; ``later`` and
-            ``nobody`` for a row that is not kept yet, and one that nothing can keep.
+        kind: ``check``, ``check list``, ``release note``, or the part of the program; ``later`` for a row that is not
+            kept yet.
         name: the check's code or the item's id; the file, for a part of the program.
         says: what is true there, in one sentence.
     """

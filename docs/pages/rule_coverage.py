@@ -10,7 +10,7 @@ _INTRO = """\
 
 The upgrade rules have {rows} rows: what an upgrade demands (A), what each version changes (B), order and skew (C), what node groups and
 control planes answer (D), and add-ons (E). Each has a home: a check, an item of the check list that a person ticks before approval, a
-note of a release in the report, or a part of the program. `later` and `nobody` say why a row is kept by nothing yet.
+note of a release in the report, or a part of the program. `later` says why a row is kept by nothing yet.
 """
 
 
