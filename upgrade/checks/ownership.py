@@ -27,7 +27,11 @@ _EKSCTL_VERSION: Final = "alpha.eksctl.io/eksctl-version"
     phases=("control-plane",),
 )
 def declared_version_is_the_target(hop: Hop) -> Iterator[Problem]:
-    """eksctl, Terraform, CloudFormation and CDK apply what they declare: a fresh upgrade looks to them like drift."""
+    """eksctl, Terraform, CloudFormation and CDK apply what they declare: a fresh upgrade looks to them like drift.
+
+    The templates of stacks are read. What Terraform declares stands in files and states that the bot has no access to,
+    so that it is known by the cluster's tags, warned of, and left to the check list.
+    """
     if hop.plan is not None and hop.target != hop.plan.to_version:
         raise NotApplicable  # what is declared is asked of the whole way, once
     for owner in need(hop.now.owners):
