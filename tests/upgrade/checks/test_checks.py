@@ -175,6 +175,15 @@ FOUND: list[tuple[str, str, ClusterSnapshot, Severity, str]] = [
 
 NEAR_MISSES: list[tuple[str, str, ClusterSnapshot]] = [
     ("CLS001", "an update that has ended", facts(updates=(update("Failed"), update("Successful")))),
+    ("CLS002", "an issue of a node group", with_group(HEALTHY, "core", issues=ISSUE)),
+    ("NDG001", "an issue of the cluster", plane(issues=ISSUE)),
+    (
+        "ACC001",
+        "another role of the account",
+        facts(caller=CallerIdentity(account=ACCOUNT, arn="arn:aws:iam::1:role/x")),
+    ),
+    ("ACC002", "known by aws-auth instead of an access entry", plane(authentication_mode="CONFIG_MAP")),
+    ("IAM002", "a cluster role that lacks what EKS uses", facts(cluster_role_denied=("ec2:CreateTags",))),
     ("NET001", "a subnet of somebody else that is gone", plane(subnet_ids=("subnet-a",))),
     ("NET002", "sixteen addresses in each", subnets(16, 16, 16)),
     ("IAM001", "a role that trusts EKS", HEALTHY),
