@@ -1,6 +1,7 @@
 """How long EKS supports a version, and what the time after standard support costs. Pure.
 
-Source: Amazon EKS User Guide, Understand the Kubernetes version lifecycle on EKS; Amazon EKS pricing, read 2026-08.
+Source: Amazon EKS User Guide, Understand the Kubernetes version lifecycle on EKS; Amazon EKS pricing
+(``upgrade/data/prices.yaml``).
 """
 
 from __future__ import annotations
@@ -9,16 +10,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from upgrade.data_files import read_data
 from upgrade.eks import ControlPlane, OfferedVersion
 from upgrade.facts import Value
 from upgrade.versions import KubernetesVersion
 
-#: Dollars a cluster and hour.
-_STANDARD_COST: Final = 0.10
-_EXTENDED_COST: Final = 0.60
+_PRICES: Final = read_data("prices.yaml")
 _HOURS_A_MONTH: Final = 730
 #: Dollars a month that a cluster costs more in extended support than in standard support.
-EXTENDED_COST_A_MONTH: Final = round((_EXTENDED_COST - _STANDARD_COST) * _HOURS_A_MONTH)
+EXTENDED_COST_A_MONTH: Final = round((_PRICES["extended_support"] - _PRICES["standard_support"]) * _HOURS_A_MONTH)
 
 
 class Support(Value):
