@@ -15,21 +15,16 @@ from slack_sdk.errors import SlackApiError
 from bot.config import RoleSettings, RolesSettings
 from upgrade.eks import ClusterId
 from upgrade.ports import Allowed, Refused, Verb
+from upgrade.roles import ANYBODY, DECIDE, LOOK, roles_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FRESH_SECONDS: Final = 60.0
-_LOOK: Final = frozenset[Verb]({"check", "plan", "status"})
-_OPERATE: Final = frozenset[Verb]({"start", "pause", "resume", "retry", "abort", "recheck", "confirm", "reschedule"})
-_DECIDE: Final = frozenset[Verb]({"approve", "reject", "waive"})
 #: What counts only when a known person did it: whoever has a shell here has the bot's credentials.
-_IN_PERSON: Final = _DECIDE | frozenset[Verb]({"lift", "break_glass"})
-#: What anybody of the workspace may do: stop, and help those who are called.
-_ANYBODY: Final = frozenset[Verb]({"pause", "acknowledge", "note"})
-_TEND: Final = frozenset[Verb]({"take_over", "mute"})
+_IN_PERSON: Final = DECIDE | frozenset[Verb]({"lift", "break_glass"})
 #: Stopping is the safe side: these accept what was last known when the look-up fails (DESIGN 6).
-_STOP: Final = _ANYBODY | frozenset[Verb]({"abort"})
+_STOP: Final = ANYBODY | frozenset[Verb]({"abort"})
 
 
 class LookupFailed(Exception):
@@ -149,33 +144,19 @@ class RoleAccess:
         person = self._person(user, known_only=known_only)
         if person.refusal:
             return _no(person.refusal)
-        if verb in _ANYBODY:
-            return Allowed()
         wanted = self._roles_for(verb)
         if not wanted or any(self._has(user, role, known_only=known_only) for role in wanted.values()):
             return Allowed()
         *others, last = wanted
-        return _no(f"That is for the role {' or '.join(filter(None, [', '.join(others), last]))}.")
+        who = tuple(dict.fromkeys(one for role in wanted.values() for one in (*role.groups, *role.users)))
+        return Refused(reason=f"That is for the role {' or '.join(filter(None, [', '.join(others), last]))}.", who=who)
 
     def _roles_for(self, verb: Verb) -> dict[str, RoleSettings]:
-        """Roles that carry the verb; empty when everybody may."""
-        roles = self._roles
-        if verb in _LOOK:
-            if not (roles.viewer.users or roles.viewer.groups):
-                return {}
-            return {
-                "viewer": roles.viewer,
-                "operator": roles.operator,
-                "approver": roles.approver,
-                "admin": roles.admin,
-            }
-        if verb in _OPERATE:
-            return {"operator": roles.operator, "admin": roles.admin}
-        if verb == "break_glass":
-            return {"break_glass": roles.break_glass, "admin": roles.admin}
-        if verb in _TEND:
-            return {"operator": roles.operator, "approver": roles.approver, "admin": roles.admin}
-        return {"approver": roles.approver, "admin": roles.admin} if verb in _DECIDE else {"admin": roles.admin}
+        """Roles that carry the verb, as configured; empty when everybody may."""
+        viewer = self._roles.viewer
+        if verb in LOOK and not (viewer.users or viewer.groups):
+            return {}
+        return {role: getattr(self._roles, role) for role in roles_of(verb)}
 
     def _person(self, user: str, *, known_only: bool) -> Person:
         if self._directory is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt import App
 
@@ -24,8 +25,8 @@ from handlers.views.dialogs import (
 )
 from handlers.views.kit import Message
 from handlers.views.report import render_handed_over
-from handlers.words import RUN_WORDS, Word
-from upgrade.errors import ChecklistOpen, NotNow
+from handlers.words import RUN_WORDS, PlanWord, Word
+from upgrade.errors import ChecklistOpen, NotNow, UpgradeError
 from upgrade.verbs import must_be_approvable
 
 _WRITING = (
@@ -53,7 +54,13 @@ _ASKING = (
     Action.LIFT,
     Action.NOTE,
 )
-_LOOKING = {Action.CHECK: Word.CHECK, Action.PLAN: Word.PLAN}
+_LOOKING: Final[Mapping[Action, PlanWord]] = {Action.CHECK: Word.CHECK, Action.PLAN: Word.PLAN}
+_REQUESTS: Final[Mapping[Action, PlanWord]] = {
+    **_LOOKING,
+    Action.START: Word.START,
+    Action.SCHEDULE: Word.SCHEDULE,
+    Action.SCHEDULE_AT: Word.SCHEDULE,
+}
 
 
 def register(app: App, talk: Conversation) -> None:
@@ -65,6 +72,7 @@ def register(app: App, talk: Conversation) -> None:
     for action in _LOOKING:
         app.action(_id(action))(partial(_look, talk))
     app.action(_id(Action.REPORT))(partial(_report, talk))
+    app.action(_id(Action.TYPE))(partial(commands.press, talk))
 
 
 def _id(action: Action) -> re.Pattern[str]:
@@ -80,7 +88,21 @@ def _pressed(body: dict[str, Any]) -> tuple[Action, str]:
 
 def _write(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
     action, value = _pressed(body)
-    commit_then_ack_button(partial(_commit, talk, action, Caller.of_action(body), value), ack, respond, talk)
+    caller = Caller.of_action(body, stands_for(talk, action, value))
+    commit_then_ack_button(partial(_commit, talk, action, caller, value), ack, respond, talk, caller)
+
+
+def stands_for(talk: Conversation, action: Action, value: str) -> str:
+    """The command that does what the button does; empty when it cannot be read, or there is none."""
+    carried = value.rpartition("|")[0] if action in (Action.SCHEDULE_AT, Action.RESCHEDULE_TO) else value
+    word = next((word for word in Word if word.replace(" ", "_") == action.verb), None)
+    try:
+        if action in _REQUESTS:
+            request = decode_request(carried)
+            return str(commands.command_of(_REQUESTS[action], talk.service.name_of(request.cluster), request))
+        return f"{word} {RunRef.decode(carried).run}" if word else ""
+    except UpgradeError:
+        return ""
 
 
 def _commit(talk: Conversation, action: Action, caller: Caller, value: str) -> Message | None:
@@ -134,12 +156,12 @@ def _list_is_open(talk: Conversation, value: str) -> bool:
 
 
 def _ask(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
-    ack_then_answer(partial(_open, talk, body, client), ack, respond, talk)
+    caller = Caller.of_action(body, stands_for(talk, *_pressed(body)))
+    ack_then_answer(partial(_open, talk, caller, body, client), ack, respond, talk, caller)
 
 
-def _open(talk: Conversation, body: dict[str, Any], client: Any) -> None:
+def _open(talk: Conversation, caller: Caller, body: dict[str, Any], client: Any) -> None:
     action, value = _pressed(body)
-    caller = Caller.of_action(body)
     open_dialog(client, caller.trigger, _dialog(talk, action, caller, value))
 
 
@@ -171,13 +193,13 @@ def _run_dialog(talk: Conversation, action: Action, ref: RunRef) -> dict[str, An
 
 def _look(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
     """Check or plan for whoever presses, and answer to nobody else."""
-    caller = Caller.of_action(body)
+    caller = Caller.of_action(body, stands_for(talk, *_pressed(body)))
 
     def work() -> None:
         action, value = _pressed(body)
         commands.examine(talk, caller, _LOOKING[action], decode_request(value), partial(say, respond))
 
-    ack_then_answer(work, ack, respond, talk)
+    ack_then_answer(work, ack, respond, talk, caller)
 
 
 def _report(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
@@ -192,4 +214,4 @@ def _report(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond
         file = commands.report_file(run.report)
         return render_handed_over(run.report, file.name, sent=talk.post.hand_over(caller.user, file))
 
-    ack_then_answer(work, ack, respond, talk)
+    ack_then_answer(work, ack, respond, talk, caller)

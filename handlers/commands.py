@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 from slack_bolt import App
 
-from handlers.conversation import Caller, Conversation, File
-from handlers.errors import Ack, Respond, ack_then_answer, commit_then_ack, explain, open_dialog, say
+from handlers.conversation import Caller, Conversation, File, Work
+from handlers.errors import (
+    Ack,
+    Respond,
+    ack_then_answer,
+    commit_then_ack,
+    commit_then_ack_button,
+    explain,
+    open_dialog,
+    say,
+)
+from handlers.manual import MANUAL
+from handlers.moves import first_moves
+from handlers.own import own_of
 from handlers.parse import parse
 from handlers.scheduling import (
     must_be_ahead,
@@ -25,8 +38,9 @@ from handlers.views.calendar import render_calendar
 from handlers.views.clusters import render_clusters
 from handlers.views.dialogs import render_request_dialog
 from handlers.views.explained import render_explanation
-from handlers.views.help import render_help
+from handlers.views.help import render_help, render_word
 from handlers.views.kit import Message
+from handlers.views.moves import with_moves
 from handlers.views.plan import render_plan
 from handlers.views.report import render_report
 from handlers.views.runs import (
@@ -45,13 +59,16 @@ from handlers.words import (
     BreakGlassCommand,
     ClusterCommand,
     Command,
+    CommandUnclear,
     ExplainCommand,
+    HelpCommand,
     HistoryCommand,
     LiftCommand,
     Look,
     MuteCommand,
     NoteCommand,
     OpenDialog,
+    PlanWord,
     PreviewCommand,
     RescheduleCommand,
     RunCommand,
@@ -62,6 +79,7 @@ from upgrade.checks.explained import explain as explain_check
 from upgrade.errors import NotNow, UpgradeError
 from upgrade.findings import Report
 from upgrade.plan import PlanRequest
+from upgrade.ports import Verb
 from upgrade.reports import Format, render
 from upgrade.reports.outline import title_of
 from upgrade.run import UpgradeRun
@@ -76,22 +94,47 @@ def register(app: App, talk: Conversation) -> None:
 
 def _listen(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
     caller = Caller.of_command(body)
+    commit = partial(commit_then_ack, ack=ack, talk=talk, caller=caller)
+    hear(talk, caller, commit, client=client, ack=ack, respond=respond)
+
+
+def press(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
+    """A button that types a command."""
+    caller = Caller.of_action(body, str(body["actions"][0].get("value", "")))
+    commit = partial(commit_then_ack_button, ack=ack, respond=respond, talk=talk, caller=caller)
+    hear(talk, caller, commit, client=client, ack=ack, respond=respond, again=False)
+
+
+def hear(
+    talk: Conversation,
+    caller: Caller,
+    commit: Callable[[Work], None],
+    *,
+    client: Any,
+    ack: Ack,
+    respond: Respond,
+    again: bool = True,
+) -> None:
+    """Do what the caller typed. ``commit``: does what writes, acks and answers; ``again``: as for ``start``."""
     try:
-        wanted = parse(str(body.get("text") or ""))
-    except UpgradeError as error:
-        message = explain(error)
-        ack(**message.as_arguments(), response_type="ephemeral")
+        wanted = parse(caller.typed)
+    except CommandUnclear as unclear:
+        commit(partial(_refuse, unclear))
         return
     if writes(wanted):
-        commit_then_ack(partial(write, talk, caller, wanted), ack, talk)
+        commit(partial(write, talk, caller, wanted, again=again))
     elif opens_a_form(wanted):
-        ack_then_answer(partial(_open_dialog, talk, caller, client, wanted), ack, respond, talk)
+        ack_then_answer(partial(_open_dialog, talk, caller, client, wanted), ack, respond, talk, caller)
     elif isinstance(wanted, RescheduleCommand) or (isinstance(wanted, ClusterCommand) and wanted.when is not None):
-        ack_then_answer(partial(_offer, talk, caller, client, wanted), ack, respond, talk)
+        ack_then_answer(partial(_offer, talk, caller, client, wanted), ack, respond, talk, caller)
     elif wanted == Look(Word.CALENDAR):
-        ack_then_answer(partial(_calendar, talk, caller, client), ack, respond, talk)
+        ack_then_answer(partial(_calendar, talk, caller, client), ack, respond, talk, caller)
     else:
-        ack_then_answer(partial(look, talk, caller, wanted, partial(say, respond)), ack, respond, talk)
+        ack_then_answer(partial(look, talk, caller, wanted, partial(say, respond)), ack, respond, talk, caller)
+
+
+def _refuse(unclear: CommandUnclear) -> NoReturn:
+    raise unclear
 
 
 def writes(wanted: Command) -> bool:
@@ -112,11 +155,12 @@ def asks_when(wanted: Command) -> TypeGuard[ClusterCommand | RescheduleCommand]:
     return schedules or isinstance(wanted, RescheduleCommand)
 
 
-def write(talk: Conversation, caller: Caller, wanted: Command) -> Message | None:
-    """Start, move or steer a run: exactly one row. Raises UpgradeError."""
+def write(talk: Conversation, caller: Caller, wanted: Command, *, again: bool = True) -> Message | None:
+    """Start, move or steer a run: exactly one row. ``again``: as for ``start``. Raises UpgradeError."""
     if isinstance(wanted, ClusterCommand):
         request = request_of(talk, wanted)
-        return start(talk, caller, request, start_at=start_of(talk.service, wanted.when, request.cluster))
+        start_at = start_of(talk.service, wanted.when, request.cluster)
+        return start(talk, caller, request, start_at=start_at, again=again)
     if not isinstance(
         wanted, RunCommand | RescheduleCommand | LiftCommand | BreakGlassCommand | MuteCommand | NoteCommand
     ):
@@ -198,19 +242,39 @@ def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Mes
         return render_explanation(explain_check(wanted.code))
     if isinstance(wanted, PreviewCommand):
         return _preview(talk, caller, wanted)
-    if wanted == Look(Word.HELP):
-        return render_help(talk.command)
+    if isinstance(wanted, HelpCommand):
+        return _help(talk, caller, wanted.word)
     talk.permit(caller.user, "status", [cluster.id for cluster in talk.service.clusters()])
-    return _listed(talk, wanted)
+    return _listed(talk, caller, wanted)
 
 
-def _listed(talk: Conversation, wanted: Command) -> Message:
+def _help(talk: Conversation, caller: Caller, word: Word | None) -> Message:
+    own, clusters = own_of(talk.service, caller.user), [cluster.id for cluster in talk.service.clusters()]
+
+    def refusal(verb: Verb) -> str:
+        return talk.refusal(caller.user, verb, clusters)
+
+    if word is None:
+        return render_help(talk.command, own, lambda verb: not refusal(verb))
+    verb = MANUAL[word].verb
+    return render_word(talk.command, word, own, refusal(verb) if verb else "")
+
+
+def _listed(talk: Conversation, caller: Caller, wanted: Command) -> Message:
+    """A list; where it is empty, what to do first."""
     service = talk.service
     if isinstance(wanted, HistoryCommand):
         cluster = service.resolve(wanted.cluster).id if wanted.cluster else None
-        return render_history(service.history(cluster), cluster, talk.post.thread_link)
+        runs = service.history(cluster)
+        told = render_history(runs, cluster, talk.post.thread_link)
+        own = own_of(service, caller.user) if not runs else None
+        return with_moves(told, first_moves(own, about=cluster)) if own else told
     if wanted == Look(Word.STATUS):
-        return render_status(service.status(), talk.post.thread_link, service.now())
+        under_way = service.status()
+        told = render_status(under_way, talk.post.thread_link, service.now())
+        if under_way:
+            return told
+        return with_moves(told, first_moves(own_of(service, caller.user), Word.CALENDAR, Word.HISTORY))
     return render_clusters(service.clusters(), service.version_seen)
 
 
@@ -220,14 +284,16 @@ def _preview(talk: Conversation, caller: Caller, wanted: PreviewCommand) -> Mess
     return talk.post.preview(run)
 
 
-def examine(talk: Conversation, caller: Caller, word: Word, request: PlanRequest, tell: Tell) -> None:
+def examine(talk: Conversation, caller: Caller, word: PlanWord, request: PlanRequest, tell: Tell) -> None:
     """Say that a check or a plan begins, and begin it. Its result comes later, from a worker thread."""
     talk.permit(caller.user, "check" if word is Word.CHECK else "plan", [request.cluster])
     tell(render_looking(request))
+    name = talk.service.name_of(request.cluster)
+    asking = replace(caller, typed=str(command_of(word, name, request)))
     if word is Word.CHECK:
-        talk.service.check(request, partial(_tell_report, talk, caller.user, request, tell))
+        talk.service.check(request, partial(_tell_report, talk, asking, request, tell))
     else:
-        talk.service.plan(request, partial(_tell_plan, talk, request, tell))
+        talk.service.plan(request, partial(_tell_plan, talk, asking, request, tell))
 
 
 def request_of(talk: Conversation, wanted: ClusterCommand) -> PlanRequest:
@@ -236,15 +302,20 @@ def request_of(talk: Conversation, wanted: ClusterCommand) -> PlanRequest:
     return PlanRequest(cluster=cluster, target=wanted.target, scope=wanted.scope, node_policy=wanted.node_policy)
 
 
+def command_of(word: PlanWord, name: str, request: PlanRequest) -> ClusterCommand:
+    """The command that asks for it. ``name``: how the cluster is typed."""
+    return ClusterCommand(word, name, request.target, request.scope, request.node_policy)
+
+
 def _tell_report(
-    talk: Conversation, user: str, request: PlanRequest, tell: Tell, result: Report | UpgradeError
+    talk: Conversation, caller: Caller, request: PlanRequest, tell: Tell, result: Report | UpgradeError
 ) -> None:
     """The answer names the file only when it has arrived, so the file goes first."""
     if isinstance(result, UpgradeError):
-        tell(explain(result, talk))
+        tell(explain(result, talk, caller))
         return
     file = report_file(result)
-    sent = talk.post.hand_over(user, file)
+    sent = talk.post.hand_over(caller.user, file)
     tell(render_report(result, request, file=file.name if sent else None))
 
 
@@ -254,9 +325,11 @@ def report_file(report: Report) -> File:
     return File(name, title_of(report), render(report, Format.HTML))
 
 
-def _tell_plan(talk: Conversation, request: PlanRequest, tell: Tell, result: PlanResult | UpgradeError) -> None:
+def _tell_plan(
+    talk: Conversation, caller: Caller, request: PlanRequest, tell: Tell, result: PlanResult | UpgradeError
+) -> None:
     if isinstance(result, UpgradeError):
-        tell(explain(result, talk))
+        tell(explain(result, talk, caller))
     else:
         startable = not talk.service.resolve(str(request.cluster)).check_only
         times = times_of(talk, request)
@@ -289,4 +362,8 @@ def _calendar(talk: Conversation, caller: Caller, client: Any) -> Message:
         zone: tzinfo = talk.zones.of(client, caller.user, service.now())
     except NotNow:
         zone = UTC
-    return render_calendar(service.calendar(), talk.post.thread_link, command=talk.command, zone=zone)
+    ahead, own = service.calendar(), own_of(service, caller.user)
+    first = first_moves(own, word=Word.SCHEDULE)
+    name = next(iter(own.clusters), "CLUSTER")
+    told = render_calendar(ahead, talk.post.thread_link, command=talk.command, cluster=name, zone=zone)
+    return told if ahead.maintenances else with_moves(told, first)

@@ -102,12 +102,18 @@ class Conversation:
     zones: Zones = field(default_factory=Zones)
     later: Callable[[Callable[[], object]], object] = lambda work: work()
 
+    def refusal(self, user: str, verb: Verb, clusters: Iterable[ClusterId]) -> str:
+        """Why the person may do that to none of the clusters; empty when they may. After the ack, as ``permit``."""
+        answers = [self.access.allows(user, verb, cluster) for cluster in clusters]
+        refused = [one.reason for one in answers if isinstance(one, Refused)]
+        return refused[0] if refused and len(refused) == len(answers) else ""
+
     def permit(self, user: str, verb: Verb, clusters: Iterable[ClusterId]) -> None:
         """For listeners that only read, after their ack: it may look up user groups. Raises NotAllowed."""
         for cluster in clusters:
             answer = self.access.allows(user, verb, cluster)
             if isinstance(answer, Refused):
-                raise NotAllowed(answer.reason, f"See {self.command} help.")
+                raise NotAllowed(answer.reason, who=answer.who)
 
 
 @dataclass(frozen=True)
@@ -118,25 +124,28 @@ class Caller:
         user: the Slack user id; who they are is looked up later, when it counts.
         channel: where the answer goes; empty in App Home.
         origin: names this very request: the same one delivered twice changes nothing.
+        typed: the command that was typed, or that a button stands for; empty when it is none.
     """
 
     user: str
     channel: str
     origin: str
     trigger: str = ""
+    typed: str = ""
 
     @classmethod
     def of_command(cls, body: Mapping[str, Any]) -> Caller:
         trigger = str(body.get("trigger_id", ""))
-        return cls(str(body["user_id"]), str(body.get("channel_id", "")), f"command:{trigger}", trigger)
+        typed = str(body.get("text") or "")
+        return cls(str(body["user_id"]), str(body.get("channel_id", "")), f"command:{trigger}", trigger, typed)
 
     @classmethod
-    def of_action(cls, body: Mapping[str, Any]) -> Caller:
+    def of_action(cls, body: Mapping[str, Any], typed: str = "") -> Caller:
         action = body["actions"][0]
         user = str(body["user"]["id"])
         channel = str((body.get("channel") or {}).get("id", ""))
         origin = f"action:{action.get('action_ts', '')}:{user}:{action['action_id']}"
-        return cls(user, channel, origin, str(body.get("trigger_id", "")))
+        return cls(user, channel, origin, str(body.get("trigger_id", "")), typed)
 
     @classmethod
     def of_view(cls, body: Mapping[str, Any], channel: str = "") -> Caller:

@@ -4,80 +4,105 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from handlers.conversation import Conversation, Work
+from handlers.conversation import Caller, Conversation, Work
+from handlers.moves import Move, moves_of
+from handlers.own import own_of
 from handlers.views import kit
 from handlers.views.kit import Message
 from handlers.views.limits import Block
+from handlers.views.moves import move_buttons
 from handlers.views.progress import Mark
-from handlers.views.text import code, esc, link
-from upgrade.errors import NotNow, RunInProgress, UpgradeError
+from handlers.views.text import code, esc, link, person
+from upgrade.errors import NotAllowed, NotNow, RunInProgress, UpgradeError
 
 log = logging.getLogger(__name__)
 Ack = Callable[..., Any]
 Respond = Callable[..., Any]
 
 
-def explain(error: Exception, talk: Conversation | None = None) -> Message:
-    """What was wrong, what is allowed and the next move; for an error nobody foresaw, a reference into the log."""
+def explain(error: Exception, talk: Conversation | None = None, caller: Caller | None = None) -> Message:
+    """What was wrong, what is allowed and the next move; for an error nobody foresaw, a reference into the log.
+
+    Args:
+        caller: who is offered the next moves as buttons.
+    """
+    moves = _moves(error, talk, caller) if talk is not None and caller is not None else ()
     if not isinstance(error, UpgradeError):
         reference = secrets.token_hex(4)
         log.error("listener failed", exc_info=error, extra={"reference": reference})
-        return _alert(
-            "Something went wrong on my side; nothing was changed by this request.", f"Reference {code(reference)}."
-        )
+        wrong = "Something went wrong on my side; nothing was changed by this request."
+        return _alert(wrong, f"Reference {code(reference)}.", moves)
     hint = esc(error.hint)
     if isinstance(error, RunInProgress) and talk is not None:
         thread = talk.post.thread_link(error.run_id)
         hint = f"{hint} {link(thread, 'Go to its thread')}" if thread else f"{hint} Run {code(error.run_id)}."
-    return _alert(esc(error.message), hint.strip())
+    if isinstance(error, NotAllowed) and error.who:
+        hint = f"{hint} Ask {_people(error.who)}."
+    return _alert(esc(error.message), hint.strip(), moves)
 
 
-def _alert(text: str, hint: str) -> Message:
+def _alert(text: str, hint: str, moves: Sequence[Move]) -> Message:
     lines = [f"{Mark.WARNING} {text}", *([hint] if hint else [])]
-    return Message("\n".join(lines), [kit.section(*lines)])
+    return Message("\n".join(lines), [kit.section(*lines), *move_buttons(moves)])
 
 
-def commit_then_ack(work: Work, ack: Ack, talk: Conversation) -> None:
+def _people(who: Sequence[str]) -> str:
+    """The first few: groups, then people."""
+    return " or ".join(person(one) for one in who[:5])
+
+
+def _moves(error: Exception, talk: Conversation, caller: Caller) -> Sequence[Move]:
+    """None when they cannot be found: the sentence alone is an answer too."""
+    try:
+        return moves_of(error, caller.typed, own_of(talk.service, caller.user))
+    except Exception as broken:
+        log.warning("no next move was found", exc_info=broken)
+        return ()
+
+
+def commit_then_ack(work: Work, ack: Ack, talk: Conversation, caller: Caller | None = None) -> None:
     """For a command that writes: one row, then the ack as the last statement, which carries the answer or the error."""
-    answer = attempt(work, talk)
+    answer = attempt(work, talk, caller)
     if answer is None:
         ack()
     else:
         ack(**answer.as_arguments(), response_type="ephemeral")
 
 
-def commit_then_ack_button(work: Work, ack: Ack, respond: Respond, talk: Conversation) -> None:
+def commit_then_ack_button(
+    work: Work, ack: Ack, respond: Respond, talk: Conversation, caller: Caller | None = None
+) -> None:
     """For a button that writes: an ack shows nothing there, so an answer goes to the response URL after it."""
-    answer = attempt(work, talk)
+    answer = attempt(work, talk, caller)
     ack()
     if answer is not None:
         talk.later(partial(say, respond, answer))
 
 
-def ack_then_answer(work: Work, ack: Ack, respond: Respond, talk: Conversation) -> None:
+def ack_then_answer(work: Work, ack: Ack, respond: Respond, talk: Conversation, caller: Caller | None = None) -> None:
     """For a listener that only reads."""
     ack()
-    talk.later(partial(_answer, work, respond, talk))
+    talk.later(partial(_answer, work, respond, talk, caller))
 
 
-def _answer(work: Work, respond: Respond, talk: Conversation) -> None:
-    answer = attempt(work, talk)
+def _answer(work: Work, respond: Respond, talk: Conversation, caller: Caller | None) -> None:
+    answer = attempt(work, talk, caller)
     if answer is not None:
         say(respond, answer)
 
 
-def attempt(work: Work, talk: Conversation) -> Message | None:
+def attempt(work: Work, talk: Conversation, caller: Caller | None = None) -> Message | None:
     """Do the work; whatever it raises becomes a message. Never raises: an exception just after an ack cancels it."""
     try:
         return work()
     except Exception as error:
-        return explain(error, talk)
+        return explain(error, talk, caller)
 
 
 def open_dialog(client: Any, trigger: str, view: Block) -> None:

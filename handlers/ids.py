@@ -59,6 +59,7 @@ class Action(StrEnum):
     SCHEDULE_AT = "request.schedule-at"
     DIALOG = "request.dialog"
     REPORT = "report.send"
+    TYPE = "command.type"
 
     @property
     def verb(self) -> str:

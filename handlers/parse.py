@@ -20,6 +20,7 @@ from handlers.words import (
     Command,
     CommandUnclear,
     ExplainCommand,
+    HelpCommand,
     HistoryCommand,
     LiftCommand,
     Look,
@@ -32,11 +33,14 @@ from handlers.words import (
     RunCommand,
     RunWord,
     Word,
+    meant,
+    near,
     nearest,
     shown,
 )
 from upgrade.plan import NodePolicy, Scope
 from upgrade.versions import KubernetesVersion
+from upgrade.words import nearest_first
 
 Kind = TypeVar("Kind", bound=StrEnum)
 LONGEST_TEXT: Final = 500
@@ -60,12 +64,27 @@ def parse(text: str) -> Command:
             f"That is {len(text)} characters long; a command has at most {LONGEST_TEXT}.",
             "For example: start prod-eu to 1.36",
         )
-    words = text.split()
+    words = _joined(text.split())
     if not words:
         return OpenDialog()
+    word = _first_word(words[0])
+    try:
+        return _behind(word, words[1:], text)
+    except CommandUnclear as unclear:
+        unclear.word = word
+        raise
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """``take over`` is one word."""
     if " ".join(words[:2]).lower() == Word.TAKE_OVER:
-        words = [Word.TAKE_OVER, *words[2:]]
-    word, rest = _first_word(words[0]), words[1:]
+        return [Word.TAKE_OVER, *words[2:]]
+    return list(words)
+
+
+def _behind(word: Word, rest: Sequence[str], text: str) -> Command:
+    if word is Word.HELP:
+        return _help(rest)
     if word in PLAN_WORDS:
         return _cluster_command(word, rest)
     if word is Word.RESCHEDULE:
@@ -75,6 +94,12 @@ def parse(text: str) -> Command:
     if word in (Word.MUTE, Word.NOTE, Word.BREAK_GLASS):
         return _with_words(word, _subject(word, rest), rest[1:])
     return _short_command(word, rest)
+
+
+def _help(rest: Sequence[str]) -> HelpCommand:
+    words = _joined(rest)
+    _nothing_more(Word.HELP, words[1:])
+    return HelpCommand(_first_word(words[0]) if words else None)
 
 
 def _with_words(word: Word, subject: str, rest: Sequence[str]) -> Command:
@@ -116,8 +141,9 @@ def parse_in_thread(text: str) -> RunWord | MuteCommand | NoteCommand:
     for word in RUN_WORDS:
         if words[0].lower() == word:
             return word
+    close = near(words[0], RUN_WORDS)
     raise CommandUnclear(
-        f"{shown(words[0])} does not steer a run.", f"I know: {allowed}.{nearest(words[0], RUN_WORDS)}"
+        f"{shown(words[0])} does not steer a run.", f"I know: {allowed}.{meant(close)}", typed=words[0], instead=close
     )
 
 
@@ -131,8 +157,9 @@ def _first_word(typed: str) -> Word:
     try:
         return Word(word)
     except ValueError:
-        hint = nearest(word, tuple(Word))
-        raise CommandUnclear(f"I do not know {shown(typed)}.", f"I know: {', '.join(Word)}.{hint}") from None
+        close = near(word, tuple(Word))
+        known = f"I know: {', '.join(Word)}.{meant(close)}"
+        raise CommandUnclear(f"I do not know {shown(typed)}.", known, typed=typed, instead=close) from None
 
 
 def _write(word: Word, more: str = "") -> str:
@@ -141,7 +168,7 @@ def _write(word: Word, more: str = "") -> str:
 
 def _nothing_more(word: Word, rest: Sequence[str]) -> None:
     if rest:
-        raise CommandUnclear(f"{shown(rest[0])} is too much.", _write(word))
+        raise CommandUnclear(f"{shown(rest[0])} is too much.", _write(word), typed=" ".join(rest), instead=("",))
 
 
 def _cluster(typed: str) -> str:
@@ -149,15 +176,18 @@ def _cluster(typed: str) -> str:
         raise CommandUnclear(
             f"{shown(typed)} cannot be the name of an EKS cluster.",
             "Write its name (letters, digits, - and _) or account/region/name.",
+            typed=typed,
+            lacks="cluster",
         )
     return typed
 
 
 def _subject(word: Word, rest: Sequence[str]) -> str:
     if not rest:
-        raise CommandUnclear(f"Which run shall I {word}?", _write(word))
+        raise CommandUnclear(f"Which run shall I {word}?", _write(word), lacks="run")
     if not _SUBJECT.fullmatch(rest[0]):
-        raise CommandUnclear(f"{shown(rest[0])} is neither a run nor a cluster.", _write(word))
+        neither = f"{shown(rest[0])} is neither a run nor a cluster."
+        raise CommandUnclear(neither, _write(word), typed=rest[0], lacks="run")
     return rest[0]
 
 
@@ -184,7 +214,7 @@ class _Options:
 
 def _cluster_command(word: PlanWord, rest: Sequence[str]) -> ClusterCommand:
     if not rest or _begins_with_an_option(word, rest):
-        raise CommandUnclear(f"Which cluster shall I {word}?", _write(word))
+        raise CommandUnclear(f"Which cluster shall I {word}?", _write(word), lacks="cluster")
     cluster, found = _cluster(rest[0]), _options(word, rest[1:])
     return ClusterCommand(word, cluster, found.target, found.scope or Scope.ALL, found.node_policy, found.when)
 
@@ -203,9 +233,7 @@ def _options(word: PlanWord, rest: Sequence[str]) -> _Options:
     while left:
         name, left = left[0].lower(), left[1:]
         if name not in known:
-            raise CommandUnclear(
-                f"I do not know {shown(rest[-len(left) - 1])} here.", _write(word, _meant(name, known))
-            )
+            raise _not_here(word, rest[-len(left) - 1], known)
         name_seen = "the start" if name in _STARTS else name
         if name_seen in seen:
             raise CommandUnclear(f"{name_seen} is there twice.", _write(word))
@@ -216,12 +244,16 @@ def _options(word: PlanWord, rest: Sequence[str]) -> _Options:
     return found
 
 
-def _meant(typed: str, known: Sequence[str]) -> str:
-    if _VERSION.fullmatch(typed):
-        return f". Did you mean to {typed}?"
-    if "at" in known and looks_like_time(typed):
-        return f". Did you mean at {typed}?"
-    return f".{nearest(typed, known, cutoff=0.5)}"
+def _not_here(word: Word, typed: str, known: Sequence[str]) -> CommandUnclear:
+    """A word that is none of these; a version and a time say by themselves what they are."""
+    short = typed.lower()
+    close = near(short, known, cutoff=0.5)
+    if _VERSION.fullmatch(short):
+        close = (f"to {short}",)
+    elif "at" in known and looks_like_time(short):
+        close = (f"at {short}",)
+    hint = _write(word, f".{meant(close)}")
+    return CommandUnclear(f"I do not know {shown(typed)} here.", hint, typed=typed, instead=close)
 
 
 def _take(found: _Options, word: PlanWord, name: str, rest: Sequence[str]) -> int:
@@ -251,8 +283,9 @@ def _choice(kind: type[Kind], typed: str, what: str) -> Kind:
     try:
         return kind(typed.lower())
     except ValueError:
+        allowed = f"Allowed: {', '.join(kind)}.{nearest(typed, tuple(kind))}"
         raise CommandUnclear(
-            f"{shown(typed)} is not {what}.", f"Allowed: {', '.join(kind)}.{nearest(typed, tuple(kind))}"
+            f"{shown(typed)} is not {what}.", allowed, typed=typed, instead=nearest_first(typed, tuple(kind))
         ) from None
 
 
@@ -266,7 +299,9 @@ def _start(word: Word, name: str, rest: Sequence[str], ends: Sequence[str] = ())
     for said in (("the", "next", "window"), ("next", "window")):
         if tuple(one.lower() for one in rest[: len(said)]) == said:
             return NextWindow(), len(said)
-    raise CommandUnclear(f"I do not know {shown(f'in {rest[0]}')}.", _write(word, ". Did you mean in the next window?"))
+    unknown = f"in {rest[0]}"
+    hint = _write(word, ". Did you mean in the next window?")
+    raise CommandUnclear(f"I do not know {shown(unknown)}.", hint, typed=unknown, instead=("in the next window",))
 
 
 def _reschedule(rest: Sequence[str]) -> RescheduleCommand:
@@ -279,8 +314,7 @@ def _reschedule(rest: Sequence[str]) -> RescheduleCommand:
         _nothing_more(word, left)
         return RescheduleCommand(subject, Now())
     if name not in _STARTS:
-        hint = _meant(name, (*_STARTS, "now"))
-        raise CommandUnclear(f"I do not know {shown(rest[1])} here.", _write(word, hint))
+        raise _not_here(word, rest[1], (*_STARTS, "now"))
     if not left:
         raise CommandUnclear(f"Something is missing behind {name}.", _write(word))
     when, used = _start(word, name, left)
@@ -294,7 +328,8 @@ def _mute(subject: str, rest: Sequence[str]) -> MuteCommand:
     _nothing_more(Word.MUTE, rest[1:])
     found = _LASTS.fullmatch(rest[0].lower())
     if found is None:
-        raise CommandUnclear(f"{shown(rest[0])} is no time to be quiet for.", "Write one such as 30m or 2h.")
+        quiet = f"{shown(rest[0])} is no time to be quiet for."
+        raise CommandUnclear(quiet, "Write one such as 30m or 2h.", typed=rest[0], instead=("30m", "2h"))
     return MuteCommand(subject, timedelta(**{_UNITS[found[2]]: int(found[1])}))
 
 

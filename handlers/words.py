@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,7 +19,28 @@ if TYPE_CHECKING:
 
 
 class CommandUnclear(UpgradeError):
-    """The text is no command. The message names the word; the hint says what is allowed."""
+    """The text is no command. The message names the word; the hint says what is allowed.
+
+    Args:
+        typed: what was not understood, as it stands in the text; ``instead`` may take its place.
+        lacks: what was left out.
+    """
+
+    #: The first word of the text, once it is known.
+    word: Word | None = None
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        typed: str = "",
+        instead: Iterable[object] = (),
+        lacks: Literal["", "cluster", "run"] = "",
+    ) -> None:
+        super().__init__(message, hint, instead=instead)
+        self.typed = typed
+        self.lacks = lacks
 
 
 class Word(StrEnum):
@@ -51,7 +72,7 @@ class Word(StrEnum):
     EXPLAIN = "explain"
 
 
-LookWord = Literal[Word.HELP, Word.CLUSTERS, Word.CALENDAR, Word.STATUS]
+LookWord = Literal[Word.CLUSTERS, Word.CALENDAR, Word.STATUS]
 PlanWord = Literal[Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE]
 RunWord = Literal[
     Word.CANCEL,
@@ -64,7 +85,7 @@ RunWord = Literal[
     Word.TAKE_OVER,
 ]
 
-LOOK_WORDS: Final[tuple[LookWord, ...]] = (Word.HELP, Word.CLUSTERS, Word.CALENDAR, Word.STATUS)
+LOOK_WORDS: Final[tuple[LookWord, ...]] = (Word.CLUSTERS, Word.CALENDAR, Word.STATUS)
 PLAN_WORDS: Final[tuple[PlanWord, ...]] = (Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE)
 RUN_WORDS: Final[tuple[RunWord, ...]] = (
     Word.CANCEL,
@@ -80,7 +101,7 @@ RUN_WORDS: Final[tuple[RunWord, ...]] = (
 _REQUEST: Final = "CLUSTER [to VERSION] [only SCOPE] [nodes POLICY]"
 _START: Final = "at TIME | in the next window"
 USAGE: Final[Mapping[Word, str]] = {
-    Word.HELP: "help",
+    Word.HELP: "help [WORD]",
     Word.CLUSTERS: "clusters",
     Word.CHECK: f"check {_REQUEST}",
     Word.PLAN: f"plan {_REQUEST}",
@@ -99,7 +120,7 @@ USAGE: Final[Mapping[Word, str]] = {
     Word.BREAK_GLASS: "break-glass RUN|CLUSTER REASON",
     Word.ACKNOWLEDGE: "acknowledge RUN|CLUSTER",
     Word.TAKE_OVER: "take over RUN|CLUSTER",
-    Word.MUTE: "mute RUN|CLUSTER [TIME]",
+    Word.MUTE: "mute RUN|CLUSTER [LENGTH]",
     Word.NOTE: "note RUN|CLUSTER TEXT",
     Word.PREVIEW: "preview RUN|CLUSTER",
     Word.HISTORY: "history [CLUSTER]",
@@ -245,8 +266,19 @@ class ExplainCommand:
         return f"explain {self.code}"
 
 
+@dataclass(frozen=True, slots=True)
+class HelpCommand:
+    """What a word means; None: what there is."""
+
+    word: Word | None = None
+
+    def __str__(self) -> str:
+        return f"help {self.word or ''}".rstrip()
+
+
 Command = (
     OpenDialog
+    | HelpCommand
     | Look
     | ClusterCommand
     | RunCommand
@@ -267,7 +299,16 @@ def shown(word: str) -> str:
     return f"“{short}”" if short.isprintable() else f"“{ascii(short)[1:-1]}”"
 
 
-def nearest(typed: str, words: Sequence[str], *, cutoff: float = 0.6) -> str:
+def near(typed: str, words: Sequence[str], *, cutoff: float = 0.6) -> tuple[str, ...]:
+    """The word that is near, if one is."""
+    return tuple(difflib.get_close_matches(typed.lower()[:40], words, n=1, cutoff=cutoff))
+
+
+def meant(words: Sequence[str]) -> str:
     """`` Did you mean start?``, or nothing when no word is near."""
-    close = difflib.get_close_matches(typed.lower()[:40], words, n=1, cutoff=cutoff)
-    return f" Did you mean {close[0]}?" if close else ""
+    return f" Did you mean {words[0]}?" if words else ""
+
+
+def nearest(typed: str, words: Sequence[str]) -> str:
+    """What is near, as a question."""
+    return meant(near(typed, words))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class UpgradeError(Exception):
     """Base of every error that a person may see.
@@ -9,12 +11,14 @@ class UpgradeError(Exception):
     Args:
         message: what was wrong, in one plain sentence.
         hint: the next move.
+        instead: what would have been understood in the place of the word that was not, the likeliest first.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, instead: Iterable[object] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.instead = tuple(map(str, instead))
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
@@ -89,19 +93,19 @@ class ReportUnreadable(UpgradeError):
 
 
 class UnknownCheck(UpgradeError):
-    """No check has that code."""
+    """No check has that code. ``instead``: codes alike."""
 
 
 class UnknownCluster(UpgradeError):
-    """No cluster of that name is configured."""
+    """No cluster of that name is configured. ``instead``: those that are, as they are typed."""
 
 
 class AmbiguousCluster(UpgradeError):
-    """Several configured clusters have that name."""
+    """Several configured clusters have that name. ``instead``: their full names."""
 
 
 class TargetNotOffered(UpgradeError):
-    """EKS does not offer that version, or it is not above the present one (A-02, A-03)."""
+    """EKS does not offer that version, or it is not above the present one (A-02, A-03). ``instead``: what it offers."""
 
 
 class NothingToDo(UpgradeError):
@@ -121,11 +125,21 @@ class RunInProgress(UpgradeError):
 
 
 class UnknownRun(UpgradeError):
-    """No such run."""
+    """No such run. ``instead``: ids that begin alike, or the clusters that are configured."""
 
 
 class NotAllowed(UpgradeError):
-    """This person may not do that."""
+    """This person may not do that.
+
+    Args:
+        who: ids of the users and user groups who may, where they are known.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, who: Iterable[str] = (), instead: Iterable[object] = ()
+    ) -> None:
+        super().__init__(message, hint, instead=instead)
+        self.who = tuple(who)
 
 
 class DecisionOutdated(UpgradeError):

@@ -103,6 +103,7 @@ def plan_upgrade(
             f"{snapshot.cluster.name} is on {snapshot.control_plane.version} and everything in scope "
             f"“{scope}” is level with it.",
             _level_hint(snapshot, scope),
+            instead=() if scope in (Scope.ADDONS, Scope.NODES) else _offers(snapshot),
         )
     return UpgradePlan(
         cluster=snapshot.cluster,
@@ -156,6 +157,7 @@ def _route(snapshot: ClusterSnapshot, target: KubernetesVersion | None, scope: S
         raise TargetNotOffered(
             f"{name} is on {current} already; a control plane does not go back to {target} by an upgrade.",
             _offer_hint(snapshot),
+            instead=_offers(snapshot),
         )
     if target == current:
         return ()
@@ -166,14 +168,19 @@ def _route(snapshot: ClusterSnapshot, target: KubernetesVersion | None, scope: S
             f"EKS does not offer Kubernetes {target} to {name}: from {current} it offers "
             + (f"up to {newest}." if within_reach else "nothing newer."),
             _offer_hint(snapshot),
+            instead=within_reach,
         )
     return hops(current, target)
+
+
+def _offers(snapshot: ClusterSnapshot) -> tuple[KubernetesVersion, ...]:
+    return versions_within_reach(snapshot) if isinstance(snapshot.offered_versions, Known) else ()
 
 
 def _offer_hint(snapshot: ClusterSnapshot) -> str:
     if not isinstance(snapshot.offered_versions, Known):
         return ""
-    within_reach = versions_within_reach(snapshot)
+    within_reach = _offers(snapshot)
     if not within_reach:
         present = snapshot.control_plane.version
         return f"EKS offers nothing newer now; to bring add-ons and nodes level, ask for {present}."
@@ -182,7 +189,7 @@ def _offer_hint(snapshot: ClusterSnapshot) -> str:
 
 def _level_hint(snapshot: ClusterSnapshot, scope: Scope) -> str:
     """The way on from a cluster that has all that was asked for."""
-    if not isinstance(snapshot.offered_versions, Known) or not versions_within_reach(snapshot):
+    if not _offers(snapshot):
         return ""
     if scope in (Scope.ADDONS, Scope.NODES):
         return f"To go on, leave out “only {scope}”. {_offer_hint(snapshot)}"

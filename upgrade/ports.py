@@ -179,10 +179,11 @@ class Allowed(Value):
 
 
 class Refused(Value):
-    """``reason`` is the sentence that the person reads."""
+    """``reason`` is the sentence that the person reads; ``who``: ids of the users and user groups who may."""
 
     allowed: Literal[False] = False
     reason: str
+    who: tuple[str, ...] = ()
 
 
 class Access(Protocol):

@@ -6,22 +6,18 @@ import click
 
 from bot.cli import cli, every_command
 from docs.pages.markdown import NOTE, code, table
-from handlers.views.help import MEANING, TIMES
+from handlers.manual import MANUAL, PLACEHOLDERS, who_may
 from handlers.words import USAGE, Word
 from sandbox.command import main as sandbox_main
-from upgrade.plan import NodePolicy, Scope
 
-_SLACK = f"""\
+_SLACK = """\
 # Commands
 
 ## In Slack
 
 The command is `/eks-upgrade` unless `slack.command` says otherwise. Without a word it opens a form that does the same.
-`RUN` is the id of a run or the first characters of it. A cluster is named by its name, or by `account/region/name` where names repeat.
-Without `to VERSION` the next minor is meant; several hops only when they are named.
-
-`SCOPE` is one of {", ".join(code(one) for one in Scope)}. `POLICY` is one of {", ".join(code(one) for one in NodePolicy)}.
-`TIME` is written like {", ".join(code(one) for one in TIMES)}.
+`/eks-upgrade help WORD` says the same of one word, with an example for your own clusters and whether you may; `/eks-upgrade help` names the
+three that you need first. What is refused comes with buttons that type the next move, as does a list with nothing in it.
 """
 
 _STARTS = """\
@@ -93,12 +89,18 @@ Versions stand in quotes, as YAML reads 1.30 as 1.3.
 
 
 def page() -> str:
-    slack = table(["type", "and the bot"], [(code(f"/eks-upgrade {USAGE[word]}"), MEANING[word]) for word in Word])
+    rows = [(code(f"/eks-upgrade {USAGE[word]}"), _told(word), who_may(MANUAL[word].verb)) for word in Word]
+    slack = table(["type", "and the bot", "for"], rows)
+    words = table(["word", "stands for"], [(code(name), told) for name, told in PLACEHOLDERS.items()])
     shell = [_section(command, f"eks-upgrade-bot {command.name}") for _, command in every_command()]
     sandbox = _section(sandbox_main, "eks-upgrade-sandbox")
     return "\n".join(
-        [NOTE, _SLACK, slack, _BUTTONS, _STARTS, _SHELL, _section(cli, "eks-upgrade-bot"), *shell, sandbox]
+        [NOTE, _SLACK, slack, "", words, _BUTTONS, _STARTS, _SHELL, _section(cli, "eks-upgrade-bot"), *shell, sandbox]
     )
+
+
+def _told(word: Word) -> str:
+    return f"{MANUAL[word].sentence} {MANUAL[word].more}"
 
 
 def _section(command: click.Command, path: str) -> str:

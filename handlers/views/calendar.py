@@ -29,12 +29,12 @@ _STATES: Final = {
 
 
 def render_calendar(
-    calendar: Calendar, link_of: LinkOf, *, command: str, days: int = 30, zone: tzinfo = UTC
+    calendar: Calendar, link_of: LinkOf, *, command: str, cluster: str = "CLUSTER", days: int = 30, zone: tzinfo = UTC
 ) -> Message:
-    """Args: zone: whose days they are; command: what is typed to schedule one."""
+    """Args: zone: whose days they are; command: what is typed to schedule one; cluster: for an example of it."""
     title = f"The next {days} days"
     if not calendar.maintenances:
-        how = f"No maintenance is scheduled. Schedule one with {code(f'{command} schedule CLUSTER at fri 22:00')}."
+        how = f"No maintenance is scheduled. Schedule one with {code(f'{command} schedule {cluster} at fri 22:00')}."
         return Message(title, [kit.section(f"*{title}*", how), *_freezes(calendar.freezes)])
     known = [one for one in calendar.maintenances if one.starts_at is not None]
     later = [one for one in calendar.maintenances if one.starts_at is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from handlers.views import kit
 from handlers.views.kit import Message
@@ -12,13 +13,18 @@ from upgrade.eks import ClusterId
 from upgrade.run import VersionSeen
 from upgrade.service import ConfiguredCluster
 
+#: What to do first, for whoever runs the bot.
+NAME_ONE: Final = (
+    "Name one under `clusters` in the bot's settings and start it again; `eks-upgrade-bot doctor` says whether it is "
+    "reached."
+)
 #: The version that a cluster is known to have; None when no run has looked at it.
 SeenOf = Callable[[ClusterId], VersionSeen | None]
 
 
 def render_clusters(clusters: Sequence[ConfiguredCluster], seen_of: SeenOf = lambda _: None) -> Message:
     if not clusters:
-        return Message("No cluster is configured.", [kit.section("No cluster is configured.")])
+        return Message("No cluster is configured.", [kit.section("No cluster is configured.", NAME_ONE)])
     title = count(len(clusters), "cluster")
     return Message(
         title, [kit.section(f"*{title}*"), kit.section(*(cluster_line(one, seen_of(one.id)) for one in clusters))]

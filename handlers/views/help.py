@@ -1,52 +1,56 @@
-"""Help: every command with its words."""
+"""Help: the commonest words for whoever asks and all there are; and everything about one word."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from handlers.ids import Action
+from handlers.manual import GROUPS, MANUAL, commonest, placeholders_of, who_may
+from handlers.moves import Move
+from handlers.own import Own
 from handlers.views import kit
 from handlers.views.kit import Message
+from handlers.views.moves import move_buttons
+from handlers.views.progress import Mark
 from handlers.views.text import code, esc
 from handlers.words import USAGE, Word
-from upgrade.plan import NodePolicy, Scope
+from upgrade.ports import Verb
 
-MEANING = {
-    Word.HELP: "what I understand",
-    Word.CLUSTERS: "the clusters I look after",
-    Word.CHECK: "is the cluster ready? Changes nothing",
-    Word.PLAN: "what would be done, in which order, how long. Changes nothing",
-    Word.START: "check, plan, ask for approval, announce, upgrade",
-    Word.SCHEDULE: "as start, at a time of your own zone or in the next maintenance window",
-    Word.RESCHEDULE: "give a run that has not begun another start",
-    Word.CANCEL: "call off a run that has not begun",
-    Word.CALENDAR: "the maintenances and freezes of the next 30 days",
-    Word.STATUS: "the runs that are not finished",
-    Word.PAUSE: "start nothing more; what is under way finishes",
-    Word.RESUME: "go on after a pause",
-    Word.RETRY: "try a failed step again",
-    Word.RECHECK: "look at the cluster again",
-    Word.ABORT: "stop for good; what is under way finishes",
-    Word.LIFT: "let a run go on in a freeze",
-    Word.BREAK_GLASS: "open the gate that waits alone, in an emergency; security is told",
-    Word.ACKNOWLEDGE: "I have seen what the run calls for; it calls no more",
-    Word.TAKE_OVER: "the run is in my hands; I am the one who is called",
-    Word.MUTE: "no more calls of what is known, for an hour or the time given, such as 2h",
-    Word.NOTE: "write something down in its thread and its record",
-    Word.PREVIEW: "the notice of a run as it would read now, for you alone. Announces nothing",
-    Word.HISTORY: "the runs so far",
-    Word.EXPLAIN: "what a check looks at, why, and how to fix what it finds",
-}
+#: A button for what only reads: pressing an example must not begin anything.
+_READS: Final = (Word.CLUSTERS, Word.CHECK, Word.PLAN, Word.STATUS, Word.CALENDAR, Word.HISTORY, Word.EXPLAIN)
 
 
-TIMES = ("2026-11-24 22:00", "tomorrow 22:00", "fri 22:00 Europe/Berlin", "22:00 UTC")
-
-
-def render_help(command: str) -> Message:
-    lines = [f"{code(f'{command} {USAGE[word]}')} {MEANING[word]}" for word in Word]
+def render_help(command: str, own: Own, may: Callable[[Verb], bool]) -> Message:
+    """Args: may: whether the person may do that."""
+    words = commonest(own, may)
+    first = [(word, MANUAL[word].examples(own)[0]) for word in words]
+    groups = [f"*{title}*: {' '.join(map(code, group))}" for title, group in GROUPS.items()]
+    form = kit.button("Open the form…", Action.DIALOG, "help")
     notes = [
-        f"Scopes: {', '.join(map(code, Scope))}. Node policies: {', '.join(map(code, NodePolicy))}.",
-        f"Times: {', '.join(map(code, TIMES))}; a zone behind them if it is not yours.",
-        f"Without a version: the next minor. {code(command)} alone opens a form.",
+        f"{code(f'{command} help {Word.SCHEDULE}')} says more of that word; {code(command)} alone opens a form.",
         "Approve, Reject, Waive and Confirm are buttons under a run's message.",
         f"What else steers a run also works as a mention in its thread: {code('@eks-upgrades pause')}.",
     ]
     text = f"{esc(command)}: upgrades of EKS clusters"
-    return Message(text, [kit.section(*lines), kit.context(*notes)])
+    most = [f"• {code(f'{command} {example}')} {MANUAL[word].meaning}" for word, example in first]
+    buttons = move_buttons([Move(example) for word, example in first if word in _READS], form)
+    return Message(text, [kit.section(f"*{text}*", *most), *buttons, kit.section(*groups), kit.context(*notes)])
+
+
+def render_word(command: str, word: Word, own: Own, refusal: str = "") -> Message:
+    """Args: refusal: why the person may not; empty when they may."""
+    entry, usage = MANUAL[word], f"{command} {USAGE[word]}"
+    examples = entry.examples(own)
+    behind = [f"{code(name)} {told}" for name, told in placeholders_of(word).items()]
+    allowed = f"{Mark.BLOCKED} Not you: {esc(refusal)}" if refusal else "You may."
+    for_whom = f"For: {who_may(entry.verb)}."
+    blocks = [
+        kit.section(f"*{code(usage)}*", entry.sentence, entry.more),
+        kit.section("*For example*", *(code(f"{command} {example}") for example in examples)),
+        *move_buttons([Move(example) for example in examples] if word in _READS else ()),
+        *([kit.section("*Its words*", *behind)] if behind else []),
+        # Whom a freeze names is known with the freeze only.
+        kit.context(for_whom if entry.verb == "lift" else f"{for_whom} {allowed}"),
+    ]
+    return Message(f"{esc(usage)}: {entry.meaning}", blocks)

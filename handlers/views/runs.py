@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from handlers.views import kit
 from handlers.views.kit import Message
@@ -16,6 +17,7 @@ from upgrade.plan import PlanRequest
 from upgrade.run import RunStatus, UpgradeRun
 
 LinkOf = Callable[[str], str | None]
+_FIRST: Final = "An upgrade begins with a check or a plan, which change nothing."
 
 _STEERED = {
     Word.PAUSE: "Nothing more is started; what is under way finishes.",
@@ -32,7 +34,7 @@ _STEERED = {
 def render_status(runs: Sequence[UpgradeRun], link_of: LinkOf, now: datetime | None = None) -> Message:
     """``now``: for how long it is until a start."""
     if not runs:
-        return _line("Nothing is under way.")
+        return _nothing("Nothing is under way.")
     title = f"{count(len(runs), 'run')} under way"
     return Message(title, [kit.section(*(run_line(run, link_of, now) for run in runs))])
 
@@ -46,7 +48,7 @@ def run_line(run: UpgradeRun, link_of: LinkOf, now: datetime | None = None) -> s
 def render_history(runs: Sequence[UpgradeRun], cluster: ClusterId | None, link_of: LinkOf) -> Message:
     of = f" of {esc(cluster.name)}" if cluster else ""
     if not runs:
-        return _line(f"No run{of} yet.")
+        return _nothing(f"No run{of} yet.")
     lines = []
     for run in runs:
         when = local_time(run.created_at)
@@ -100,6 +102,11 @@ def render_looking(request: PlanRequest) -> Message:
 
 def _where(run_id: str, thread: str | None) -> str:
     return f"{link(thread, 'thread')} ({code(run_id)})" if thread else code(run_id)
+
+
+def _nothing(text: str) -> Message:
+    """With what to do first."""
+    return Message(text, [kit.section(text, _FIRST)])
 
 
 def _line(text: str) -> Message:

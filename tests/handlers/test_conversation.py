@@ -52,7 +52,7 @@ def kinds(desk: Desk, run: UpgradeRun) -> list[EventKind]:
 
 
 def test_words_are_answered_to_the_one_who_typed(desk: Desk) -> None:
-    assert "start CLUSTER [to VERSION]" in desk.answer("help")
+    assert "`/eks-upgrade check prod-eu` is the cluster ready?" in desk.answer("help")
     assert "prod-eu" in (clusters := desk.answer("clusters"))
     assert "check and plan only: it has no change_role." in clusters
     assert "Nothing is under way." in desk.answer("status")
@@ -64,6 +64,37 @@ def test_words_are_answered_to_the_one_who_typed(desk: Desk) -> None:
     assert "That is 900 characters long" in desk.answer("x" * 900)
     assert desk.runs() == []
     assert desk.whispers("ben") == []
+
+
+def test_what_is_refused_is_answered_with_buttons_that_type_the_next_move(desk: Desk) -> None:
+    def pressed(label: str) -> Message:
+        """What the newest answer's button with this command says."""
+        before = len(desk.whispers())
+        answer = desk.whispers()[-1]
+        elements = [one for block in answer.blocks if block["type"] == "actions" for one in block["elements"]]
+        action = next(one["action_id"] for one in elements if one.get("value") == label)
+        assert desk.face.people.click("ada", answer, action).ok
+        desk.until(lambda: len(desk.whispers()) > before)
+        return desk.whispers()[before]
+
+    assert "Did you mean help?" in desk.answer("hlep pause")
+    assert "Start nothing more; what is under way finishes." in said(pressed("help pause"))
+    assert "Nothing is under way." in desk.answer("status")
+    assert "No maintenance is scheduled." in said(pressed("calendar"))
+    assert "Which cluster shall I start?" in desk.answer("start")
+    assert "checking first" in said(pressed("start prod-eu"))
+    assert [run.cluster.name for run in desk.runs()] == ["prod-eu"], "once, however it was asked for"
+    desk.until_buttons("approve")
+    assert "prod-eu already has an unfinished run" in desk.answer("start prod-eu")
+    assert "Waiting for approval" in said(pressed("status"))
+    assert "is neither a run nor a cluster" in desk.answer("pause prod")
+    assert "Nothing more is started" in said(pressed("pause prod-eu"))
+    desk.until(lambda: desk.runs()[0].intent is Intent.PAUSE)
+
+
+def test_help_with_a_word_says_who_may(desk: Desk) -> None:
+    assert "You may." in desk.answer("help start")
+    assert "⛔ Not you: That is for the role operator or admin." in desk.answer("help start", "ben")
 
 
 def test_check_and_plan_come_from_a_worker_and_change_nothing(desk: Desk) -> None:

@@ -19,7 +19,6 @@ from handlers.views.dialogs import (
     render_request_dialog,
     render_waive_dialog,
 )
-from handlers.views.help import render_help
 from handlers.views.home import render_home
 from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
 from handlers.words import ClusterCommand, Word
@@ -86,7 +85,6 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
         render_clusters(known),
         render_status(runs, lambda _: LINK),
         render_history(runs, PROD, lambda _: None),
-        render_help("/eks-upgrade"),
         render_started(run, LINK),
         render_steered(run, Word.PAUSE, None),
         render_looking(PlanRequest(cluster=PROD)),

@@ -17,6 +17,7 @@ from handlers.words import (
     Command,
     CommandUnclear,
     ExplainCommand,
+    HelpCommand,
     HistoryCommand,
     LiftCommand,
     Look,
@@ -69,6 +70,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(MuteCommand, CLUSTERS, st.integers(0, 9999).map(lambda minutes: timedelta(minutes=minutes))),
     st.builds(NoteCommand, CLUSTERS, SENTENCES),
     st.builds(PreviewCommand, CLUSTERS),
+    st.builds(HelpCommand, st.none() | st.sampled_from(Word)),
     st.builds(HistoryCommand, st.none() | CLUSTERS),
 )
 WORDS = st.sampled_from(
@@ -119,7 +121,9 @@ def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
     [
         ("", OpenDialog()),
         ("   ", OpenDialog()),
-        ("HELP", Look(Word.HELP)),
+        ("HELP", HelpCommand()),
+        ("help Schedule", HelpCommand(Word.SCHEDULE)),
+        ("help take over", HelpCommand(Word.TAKE_OVER)),
         ("check prod-eu", ClusterCommand(Word.CHECK, "prod-eu")),
         ("Start prod-eu TO v1.36", ClusterCommand(Word.START, "prod-eu", KubernetesVersion(1, 36))),
         (
@@ -218,12 +222,15 @@ def test_commands(text: str, command: Command) -> None:
         ('lift prod-eu "year end"', "Why shall “year end” be lifted?", "lift RUN|CLUSTER FREEZE REASON"),
         ("take over", "Which run shall I take over?", "take over RUN|CLUSTER"),
         ("mute prod-eu soon", "“soon” is no time to be quiet for.", "30m or 2h"),
-        ("mute prod-eu 2h please", "“please” is too much.", "mute RUN|CLUSTER [TIME]"),
+        ("mute prod-eu 2h please", "“please” is too much.", "mute RUN|CLUSTER [LENGTH]"),
         ("note prod-eu", "What shall I note?", "note RUN|CLUSTER TEXT"),
         ("explain", "Which check shall I explain?", "explain CODE, such as explain PDB001"),
         ("explain <!channel>", "“<!channel>” is not the code of a check.", "PDB001"),
         ("explain PDB001 PDB002", "“PDB002” is too much.", "explain CODE"),
         ("preview", "Which run shall I preview?", "preview RUN|CLUSTER"),
+        ("help strat", "I do not know “strat”.", "Did you mean start?"),
+        ("help approve", "use the button under the run's message", "status"),
+        ("help start now", "“now” is too much.", "help [WORD]"),
         ("history a b", "“b” is too much.", "history [CLUSTER]"),
         ("x" * (LONGEST_TEXT + 1), "That is 501 characters long", "start prod-eu to 1.36"),
         ("check " + "x" * 150, "cannot be the name of an EKS cluster", "account/region/name"),

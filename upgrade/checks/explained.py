@@ -54,7 +54,8 @@ def explain(code: str) -> Explanation:
     if wanted not in checks:
         close = difflib.get_close_matches(wanted[:20], checks, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(close)}? " if close else ""
-        raise UnknownCheck(f"No check has the code {wanted[:20]!a}.", f"{hint}A code looks like {min(checks)}.")
+        nothing = f"No check has the code {wanted[:20]!a}."
+        raise UnknownCheck(nothing, f"{hint}A code looks like {min(checks)}.", instead=close)
     return explained(checks[wanted])
 
 
