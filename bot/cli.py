@@ -18,7 +18,6 @@ HOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "bot.commands": (
         "calendar",
         "clusters",
-        "export",
         "history",
         "plan",
         "schedule",
@@ -28,6 +27,7 @@ HOMES: Final[Mapping[str, tuple[str, ...]]] = {
         "wait",
     ),
     "bot.doctor.command": ("doctor",),
+    "bot.export": ("export",),
     "bot.health": ("healthcheck",),
     "bot.manifest": ("manifest",),
     "bot.preview": ("preview",),

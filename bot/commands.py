@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from bot.config import Settings
-from bot.console import Console, export, next_moves, refusals, show
+from bot.console import Console, next_moves, refusals, show
 from bot.invocation import PROGRAM, actor_of, as_option, format_option, noted, server_runs, settings_of
 from bot.looking import (
     REQUEST,
@@ -128,15 +128,6 @@ def calendar(zone: ZoneInfo) -> None:
     """The maintenances and freezes of the next 30 days."""
     with opened_service(settings_of()) as service:
         show(render_calendar(service.calendar(), lambda _: None, command=PROGRAM, zone=zone))
-
-
-@commands.command(name="export")
-@click.argument("run", metavar="RUN|CLUSTER")
-def export_command(run: str) -> None:
-    """The record of a run as JSON: phases, decisions, every event."""
-    with opened_service(settings_of()) as service:
-        found = service.run_of(run)
-        _print_json(export(found, service.events(found.id)))
 
 
 # -- starting and following -----------------------------------------------------------------------------------------

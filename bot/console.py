@@ -1,4 +1,4 @@
-"""What the command line prints: the same views as Slack, as plain text; and the record of a run as JSON."""
+"""What the command line prints: the same views as Slack, as plain text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -15,15 +15,13 @@ from handlers.views.buttons import applicable, waiting_confirmations
 from handlers.views.kit import Message
 from handlers.views.notice import ENGLISH, render_notice
 from handlers.views.notice_facts import notice_facts
-from handlers.views.progress import status_line
 from handlers.views.thread import render_entry
 from handlers.views.wording import Wording
 from upgrade.announcements import notice_of
-from upgrade.audit import audit
 from upgrade.checklist import unticked
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.ports import Clock
-from upgrade.run import RunStatus, StepStatus, UpgradeRun
+from upgrade.run import UpgradeRun
 
 _DATE: Final = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _LINK: Final = re.compile(r"<(https?://[^|>]*)\|([^>]*)>")
@@ -32,7 +30,6 @@ _REFUSED: Final = (EventKind.REQUEST_REFUSED, EventKind.APPROVAL_REFUSED)
 _MOST_REFUSALS: Final = 3
 #: Named with each of its steps.
 _STEPS: Final = (Action.CONFIRM,)
-_STANDS: Final = (StepStatus.FAILED, StepStatus.BLOCKED, StepStatus.FOLLOWING, StepStatus.STARTING)
 
 
 def plain(text: str) -> str:
@@ -125,49 +122,3 @@ class Console:
                 click.echo("\n".join(f"          | {line}" for line in lines_of(shown)))
                 self._noticed.add(run.id)
                 delivered()
-
-
-def export(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> dict[str, Any]:
-    """The record of a run: where it stands, its phases and decisions, every event. For scripts; keys are stable."""
-    record = audit(events)
-    return {
-        "id": run.id,
-        "cluster": str(run.cluster),
-        "status": run.status.value,
-        "intent": run.intent.value,
-        "status_line": plain(status_line(run)),
-        "standing_at": standing_at(run),
-        "waiting_for": run.waiting_for,
-        "pause_reasons": list(run.pause_reasons),
-        "blockers": [
-            {"code": one.code, "subject": one.subject, "summary": one.summary}
-            for one in (run.report.blockers if run.report else ())
-        ],
-        "requester": run.requester,
-        "plan": run.plan.model_dump(mode="json") | {"digest": run.plan.digest} if run.plan else None,
-        "created_at": run.created_at.isoformat(),
-        "started_at": run.started_at.isoformat() if run.started_at else None,
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "rollback_until": record.rollback_until.isoformat() if record.rollback_until else None,
-        "phases": [
-            phase.model_dump(mode="json", exclude={"waited"})
-            | {
-                "seconds": phase.duration.total_seconds() if phase.duration is not None else None,
-                "waited_seconds": phase.waited.total_seconds(),
-            }
-            for phase in record.phases
-        ],
-        "decisions": [decision.model_dump(mode="json") for decision in record.decisions],
-        "events": [event.model_dump(mode="json") for event in events],
-    }
-
-
-def standing_at(run: UpgradeRun) -> str | None:
-    """The step that a run stands at or works on: a failed one first, then a blocked one, then what is under way."""
-    if run.status is RunStatus.SUCCEEDED:
-        return None
-    for status in _STANDS:
-        for step_id, state in run.steps.items():
-            if state.status is status:
-                return step_id
-    return None

@@ -20,11 +20,18 @@ from upgrade.service import UpgradeService
 
 @dataclass(frozen=True)
 class File:
-    """Something to keep. Args: name: with its ending; title: what people read above it."""
+    """Something to keep.
+
+    Args:
+        name: with its ending.
+        title: what people read above it.
+        alt: what a picture shows, for those who do not see it.
+    """
 
     name: str
     title: str
-    content: str
+    content: str | bytes
+    alt: str = ""
 
 
 class Post(Protocol):

@@ -82,7 +82,12 @@ class UpdateSubject(Value):
 
 
 class EksUpdate(Value):
-    """An update as DescribeUpdate tells it. ``params`` maps the parameter type to its value."""
+    """An update as DescribeUpdate tells it.
+
+    Args:
+        params: maps the parameter type to its value.
+        request_id: AWS's id of the request that made it; empty when it was only looked at.
+    """
 
     id: str
     subject: UpdateSubject
@@ -91,6 +96,7 @@ class EksUpdate(Value):
     params: Mapping[str, str] = {}
     created_at: datetime
     errors: tuple[Issue, ...] = ()
+    request_id: str = ""
 
 
 class Subnet(Value):

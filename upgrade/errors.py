@@ -48,6 +48,9 @@ class PermanentError(UpgradeError):
         permission: the permission that was missing, when that is the reason.
     """
 
+    #: AWS's id of a request to change something that it refused; empty for anything else.
+    request_id: str = ""
+
     def __init__(self, message: str, hint: str = "", *, code: str = "", permission: str | None = None) -> None:
         super().__init__(message, hint)
         self.code = code

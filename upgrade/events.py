@@ -37,16 +37,17 @@ class EventKind(StrEnum):
     PHASE_STARTED = "phase-started"  # phase, title
     PHASE_FINISHED = "phase-finished"  # phase, title, seconds
     STEP_STARTED = "step-started"  # attempt
-    UPDATE_STARTED = "update-started"  # update_id
+    UPDATE_STARTED = "update-started"  # update_id, request_id (AWS's, of the call that made it)
     UPDATE_ADOPTED = "update-adopted"  # update_id
     STEP_PROGRESSED = "step-progressed"  # text, done, total
     STEP_SLOW = "step-slow"  # minutes, budget
     STEP_SKIPPED = "step-skipped"  # reason: it was already true
     STEP_BLOCKED = "step-blocked"  # reasons
-    STEP_FAILED = "step-failed"  # code, meaning, action, message, resources
+    # code, meaning, action, message, resources, request_id (AWS's, of a call that it refused)
+    STEP_FAILED = "step-failed"
     STEP_FINISHED = "step-finished"  # seconds
     STEP_CONFIRMED = "step-confirmed"
-    BRANCH_TAKEN = "branch-taken"  # step_ids: the C-06 branch
+    BRANCH_TAKEN = "branch-taken"  # step_ids: the C-06 branch; request_id (of the call that EKS refused)
     WARNING_RAISED = "warning-raised"  # text
     PAUSE_REQUESTED = "pause-requested"  # under_way: [{step_id, update_id}]
     RUN_PAUSED = "run-paused"  # reasons, codes, under_way

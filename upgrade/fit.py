@@ -25,16 +25,25 @@ def ends_by(run: UpgradeRun, now: datetime) -> datetime | None:
     """
     if run.plan is None:
         return None
-    times = work_times_of(run)
-    at = begins_at(run, now)
+    return max((end for _, end in forecast(run, now).values()), default=begins_at(run, now))
+
+
+def forecast(run: UpgradeRun, now: datetime) -> dict[str, tuple[datetime, datetime]]:
+    """When each step that is left begins and is over, by its id and the high end of its estimate.
+
+    Windows, freezes and bakes are respected; what has begun stands with its beginning. ``now``: aware.
+    """
+    times, at = work_times_of(run), begins_at(run, now)
+    spans: dict[str, tuple[datetime, datetime]] = {}
     for number, phase in enumerate(_left(run)):
         first = phase.steps[0]
         if isinstance(first, BakeStep):
-            since = baking_since(run, first) if number == 0 else None
-            at = max(at, baked_at(run, first, since or at))
+            since = (baking_since(run, first) if number == 0 else None) or at
+            spans[first.id] = since, max(at, baked_at(run, first, since))
         else:
-            at = _phase_ends(run, phase, times, at)
-    return at
+            spans |= _phase_spans(run, phase, times, at)
+        at = max(at, *(spans[step.id][1] for step in phase.steps))
+    return spans
 
 
 def begins_at(run: UpgradeRun, now: datetime) -> datetime:
@@ -81,21 +90,23 @@ def _without_over(run: UpgradeRun, phases: Sequence[Phase]) -> list[Phase]:
     return [one for one in left if one.steps]
 
 
-def _phase_ends(run: UpgradeRun, phase: Phase, times: WorkTimes, at: datetime) -> datetime:
+def _phase_spans(run: UpgradeRun, phase: Phase, times: WorkTimes, at: datetime) -> dict[str, tuple[datetime, datetime]]:
     """Each step begins in order, as soon as one of ``parallelism`` places is free and work may start."""
-    free = [at] * max(1, phase.parallelism)
+    free, spans = [at] * max(1, phase.parallelism), {}
     for step in phase.steps:
         free.sort()
-        free[0] = _step_ends(run, step, times, free[0])
-    return max(free)
+        spans[step.id] = _step_span(run, step, times, free[0])
+        free[0] = spans[step.id][1]
+    return spans
 
 
-def _step_ends(run: UpgradeRun, step: Step, times: WorkTimes, at: datetime) -> datetime:
+def _step_span(run: UpgradeRun, step: Step, times: WorkTimes, at: datetime) -> tuple[datetime, datetime]:
     minutes = run.plan.minutes.get(step.id, NOTHING)[1] if run.plan else 0
     state = run.step(step.id)
     if state.started_at is not None and state.status is StepStatus.FOLLOWING:
-        return max(at, state.started_at + timedelta(minutes=minutes))
-    return times.next_opening(at) + timedelta(minutes=minutes)
+        return state.started_at, max(at, state.started_at + timedelta(minutes=minutes))
+    begins = times.next_opening(at)
+    return begins, begins + timedelta(minutes=minutes)
 
 
 def _words(minutes: float) -> str:

@@ -275,6 +275,7 @@ class Failed(Value):
         code: EKS's code, or one of ours.
         message: what the service said.
         update_ended: the update itself has ended; False when only our way of looking at it broke.
+        request_id: AWS's id of the request that it refused, if that is what failed.
         memory: what was seen last, for people who end the run here; None leaves it as it is.
     """
 
@@ -285,6 +286,7 @@ class Failed(Value):
     action: str = ""
     resources: tuple[str, ...] = ()
     update_ended: bool = False
+    request_id: str = ""
     memory: Mapping[str, str] | None = None
 
 

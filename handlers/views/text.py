@@ -15,6 +15,7 @@ _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 
 #: As in a report.
 count = words.count
+duration = report_words.lasting
 utc = report_words.utc
 
 
@@ -65,21 +66,6 @@ def local_time(at: datetime) -> str:
 def until(day: date | None) -> str:
     """The last day of something, behind it; nothing when it has none."""
     return f" until {day}" if day else ""
-
-
-def duration(length: timedelta) -> str:
-    """``45 s``, ``12 min``, ``1 h 05 min``, ``3 d 4 h``."""
-    seconds = max(0, round(length.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def about(low: float, high: float) -> str:

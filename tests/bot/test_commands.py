@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import io
 import json
 import os
@@ -212,6 +214,31 @@ def test_status_names_who_paused_a_run(cli: CommandLine) -> None:
         assert "Paused: cli:cy paused it." in cli.out
     assert cli("export", run.id) == 0
     assert json.loads(cli.out)["pause_reasons"] == ["cli:cy paused it."]
+
+
+def test_a_run_is_exported_in_every_format(cli: CommandLine, tmp_path: Path) -> None:
+    run = cli.keep(samples.run(RunStatus.RUNNING))
+    assert cli("export", "prod-eu", "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(cli.out)))
+    assert [(row["run"], row["kind"]) for row in rows] == [(run.id, "run-requested")]
+    assert cli("export", run.id, "--format", "md") == 0
+    assert "Timeline of the upgrade of prod-eu from 1.34 to 1.36, running." in cli.out
+    page = tmp_path / "audit.html"
+    assert cli("export", run.id, "--format", "html", "-o", str(page)) == 0
+    assert cli.out == ""
+    assert page.stat().st_mode & 0o077 == 0
+    drawn = page.read_text("utf-8").partition("data:image/png;base64,")[2].partition('"')[0]
+    assert base64.b64decode(drawn).startswith(b"\x89PNG")
+
+
+def test_an_export_that_cannot_be_written_or_is_of_no_run_says_so(cli: CommandLine, tmp_path: Path) -> None:
+    run = cli.keep(samples.run(RunStatus.RUNNING))
+    assert cli("export", run.id, "--format", "pdf") == 64
+    assert "'pdf' is not one of 'json', 'md', 'csv', 'html'" in cli.err
+    assert cli("export", run.id, "-o", str(tmp_path / "nowhere" / "a.json")) == 1
+    assert "No such file or directory" in cli.err
+    assert cli("export", "nobody") == 1
+    assert "neither a run nor a cluster" in cli.err
 
 
 def test_clusters_tell_the_version_that_a_run_saw_last(cli: CommandLine) -> None:

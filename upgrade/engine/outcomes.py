@@ -164,7 +164,12 @@ def _take_update(draft: Draft, step_id: str, outcome: Wait) -> None:
     update = outcome.update
     draft.change_step(step_id, update_id=update.id, update_at=update.created_at, update_ended=False, crashes=0)
     kind = EventKind.UPDATE_ADOPTED if outcome.adopted else EventKind.UPDATE_STARTED
-    draft.tell(kind, step_id=step_id, update_id=outcome.update.id)
+    draft.tell(kind, step_id=step_id, update_id=update.id, **_requested(update.request_id))
+
+
+def _requested(request_id: str) -> dict[str, str]:
+    """AWS's id of a request, where there is one."""
+    return {"request_id": request_id} if request_id else {}
 
 
 def _progress(draft: Draft, step_id: str, outcome: Wait) -> None:
@@ -224,7 +229,7 @@ def _failed(draft: Draft, step_id: str, outcome: Failed) -> None:
     step = draft.run.plan.find(step_id)
     lagging = outcome.code == GROUPS_MUST_MATCH and step_id not in draft.run.branches
     if lagging and isinstance(step, ControlPlaneStep) and step.if_groups_must_match:
-        _take_branch(draft, step)
+        _take_branch(draft, step, outcome)
         return
     _begin(draft, step_id)
     sentence = outcome.meaning or outcome.message
@@ -246,15 +251,16 @@ def _failed(draft: Draft, step_id: str, outcome: Failed) -> None:
         action=outcome.action,
         message=outcome.message,
         resources=list(outcome.resources),
+        **_requested(outcome.request_id),
     )
 
 
-def _take_branch(draft: Draft, step: ControlPlaneStep) -> None:
+def _take_branch(draft: Draft, step: ControlPlaneStep, outcome: Failed) -> None:
     """EKS refused because node groups lag: do first what the approved plan says for that case (C-06)."""
     ids = tuple(one.id for one in step.if_groups_must_match)
     draft.change(branches={**draft.run.branches, step.id: ids})
     draft.change_step(step.id, status=StepStatus.PENDING, due_at=None, intended_at=None, errors=0)
-    draft.tell(EventKind.BRANCH_TAKEN, step_id=step.id, step_ids=list(ids))
+    draft.tell(EventKind.BRANCH_TAKEN, step_id=step.id, step_ids=list(ids), **_requested(outcome.request_id))
 
 
 def retry(draft: Draft, actor: str) -> None:

@@ -344,6 +344,7 @@ def _refused(error: UpgradeError) -> Failed:
         message=error.message,
         meaning=error.message,
         action=hint or "Repair what the message names, then press Retry; or press Abort.",
+        request_id=getattr(error, "request_id", ""),
     )
 
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from upgrade.findings import Readiness, Report, Severity
+from upgrade.reports.escaping import in_markdown
 from upgrade.reports.outline import Cure, Group, Listed, Outline, outline, title_of
 from upgrade.reports.sources import address
-from upgrade.reports.words import clean, utc
+from upgrade.reports.words import utc
 from upgrade.words import count
 
 #: A comment on GitHub holds 65,536 characters.
 _MOST: Final = 60_000
-_LONGEST: Final = 250
 _MARKS: Final = {Readiness.READY: "✅", Readiness.BLOCKED: "⛔", Readiness.UNKNOWN: "❔"}
-_MARKUP: Final = re.compile(r"([\\`*_\[\]|~$])")
-#: What a name, a number or an address behind it would make a mention, a reference or a link.
-_ALIVE: Final = re.compile(r"([@#]|:(?=//)|\bwww(?=\.))", re.IGNORECASE)
 
 
 class _Room(NamedTuple):
@@ -42,12 +37,17 @@ def render(report: Report, fail_on: Severity = Severity.BLOCKS) -> str:
 
 
 def _page(report: Report, told: Outline, room: _Room) -> str:
-    parts = [f"## {_MARKS[told.readiness]} {_text(title_of(report))}", "", f"**{_text(told.headline)}**", ""]
+    parts = [
+        f"## {_MARKS[told.readiness]} {in_markdown(title_of(report))}",
+        "",
+        f"**{in_markdown(told.headline)}**",
+        "",
+    ]
     parts += _section("In the way", told.blockers, room)
     parts += _cures(told.cures, room)
     parts += _folded("Warnings", told.warnings, room)
     parts += _folded("Good to know", told.notes, room)
-    parts.append(f"<sub>{_text(str(told.coverage))} · seen {_text(utc(report.taken_at))}</sub>")
+    parts.append(f"<sub>{in_markdown(str(told.coverage))} · seen {in_markdown(utc(report.taken_at))}</sub>")
     return "\n".join(parts) + "\n"
 
 
@@ -75,25 +75,25 @@ def _rows(groups: tuple[Group, ...], room: _Room) -> Iterator[str]:
         shown = "<br>".join(_finding(one) for one in group.listed[: room.findings])
         if len(group.listed) > room.findings:
             shown += f"<br>… and {len(group.listed) - room.findings} more"
-        remedies = "<br>".join(_text(remedy) for remedy in group.remedies[:3]) or "-"
+        remedies = "<br>".join(in_markdown(remedy) for remedy in group.remedies[:3]) or "-"
         yield f"| {_code(group)} | {shown} | {remedies} |"
     yield ""
     if len(groups) > room.checks:
-        codes = ", ".join(_text(group.code) for group in groups[room.checks :])
+        codes = ", ".join(in_markdown(group.code) for group in groups[room.checks :])
         yield f"… and {count(len(groups) - room.checks, 'more check')}: {codes}"
         yield ""
 
 
 def _code(group: Group) -> str:
     link = address(group.first.source)
-    return f"[{_text(group.code)}]({link})" if link else _text(group.code)
+    return f"[{in_markdown(group.code)}]({link})" if link else in_markdown(group.code)
 
 
 def _finding(one: Listed) -> str:
     finding = one.finding
-    owner = f" (owner: {_text(one.owner)})" if one.owner else ""
-    hops = f" ({_text(one.at_hops)})" if len(one.hops) > 1 else ""
-    return f"**{_text(finding.subject)}**{owner}{hops}: {' '.join(map(_text, one.summaries))}"
+    owner = f" (owner: {in_markdown(one.owner)})" if one.owner else ""
+    hops = f" ({in_markdown(one.at_hops)})" if len(one.hops) > 1 else ""
+    return f"**{in_markdown(finding.subject)}**{owner}{hops}: {' '.join(map(in_markdown, one.summaries))}"
 
 
 def _cures(cures: tuple[Cure, ...], room: _Room) -> Iterator[str]:
@@ -102,16 +102,10 @@ def _cures(cures: tuple[Cure, ...], room: _Room) -> Iterator[str]:
     yield "### Could not be seen"
     yield ""
     for cure in cures[: room.checks]:
-        codes = ", ".join(dict.fromkeys(_text(one.finding.code) for one in cure.listed))
+        codes = ", ".join(dict.fromkeys(in_markdown(one.finding.code) for one in cure.listed))
         weight = " (in the way)" if cure.counts else ""
-        remedy = " ".join(_text(one) for one in cure.remedies[:1])
-        yield f"- **{_text(cure.title)}**{weight}: {codes}{f'. {remedy}' if remedy else ''}"
+        remedy = " ".join(in_markdown(one) for one in cure.remedies[:1])
+        yield f"- **{in_markdown(cure.title)}**{weight}: {codes}{f'. {remedy}' if remedy else ''}"
     if len(cures) > room.checks:
         yield f"- … and {len(cures) - room.checks} more"
     yield ""
-
-
-def _text(value: str) -> str:
-    """Text in which nothing is markup, a mention or a link; a comment in its middle keeps GitHub from making one."""
-    safe = _MARKUP.sub(r"\\\1", html.escape(clean(value, _LONGEST), quote=False))
-    return _ALIVE.sub(r"\1<!-- -->", safe)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from html import escape
@@ -11,14 +9,15 @@ from importlib import resources
 from typing import Final
 
 from upgrade.findings import Finding, Readiness, Report, Severity, Verdict
+from upgrade.reports.escaping import in_html, let_in
 from upgrade.reports.outline import Cure, Group, Listed, Outline, objects, outline, title_of
 from upgrade.reports.sources import address
-from upgrade.reports.words import clean, utc
+from upgrade.reports.words import utc
 from upgrade.versions import KubernetesVersion
 from upgrade.words import count
 
 _SHOWN: Final = 5
-_PHASES: Final = ("control-plane", "add-ons", "nodes")
+_PHASES: Final = ("start", "control-plane", "add-ons", "nodes")
 _SEVERITIES: Final = {
     "blocks": "In the way",
     "unseen": "Could not be seen",
@@ -40,11 +39,11 @@ _VERDICTS: Final = {
 
 def render(report: Report, fail_on: Severity = Severity.BLOCKS) -> str:
     told = outline(report, fail_on)
-    script = _asset("page.js")
+    script = asset("page.js")
     lines = [
         "<!DOCTYPE html>",
         '<html lang="en">',
-        *_preamble(_text(title_of(report)), _asset("page.css"), script),
+        *_preamble(in_html(title_of(report)), asset("page.css"), script),
         "<body>",
         *_head(report, told),
         *_filters(told),
@@ -66,7 +65,7 @@ def _preamble(title: str, style: str, script: str) -> Iterator[str]:
     yield '<head><meta charset="utf-8">'
     yield (
         '<meta http-equiv="Content-Security-Policy" content="'
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; style-src '{let_in(style)}'; script-src '{let_in(script)}'; "
         "base-uri 'none'; form-action 'none'\">"
     )
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -76,11 +75,11 @@ def _preamble(title: str, style: str, script: str) -> Iterator[str]:
 
 def _head(report: Report, told: Outline) -> Iterator[str]:
     cluster = report.cluster
-    yield f"<header><h1>{_text(title_of(report))}</h1>"
+    yield f"<header><h1>{in_html(title_of(report))}</h1>"
     hops = f" · {count(len(told.hops), 'hop')}: {', '.join(map(str, told.hops))}" if len(told.hops) > 1 else ""
-    where = f"Account {_text(cluster.account)} · {_text(cluster.region)}"
+    where = f"Account {in_html(cluster.account)} · {in_html(cluster.region)}"
     yield f'<p class="facts">{where} · seen {utc(report.taken_at)}{hops}</p>'
-    yield f'<p class="verdict {told.readiness}">{_MARKS[told.readiness]} {_text(told.headline)}</p>'
+    yield f'<p class="verdict {told.readiness}">{_MARKS[told.readiness]} {in_html(told.headline)}</p>'
     tiles = (
         ("blocks", _size(told.blockers), "in the way"),
         ("unseen", _unseen(told.cures), "could not be seen"),
@@ -133,10 +132,10 @@ def _groups(title: str, groups: Sequence[Group], *, folded: bool) -> Iterator[st
 def _card(group: Group) -> Iterator[str]:
     finding = group.first.finding
     kind = _kind(finding)
-    yield f'<article class="card {kind}" data-holds="{_text(group.code)} {_text(group.first.title)}">'
-    name = f'<span class="code">{_text(group.code)}</span><span><bdi>{_text(_heading(group))}</bdi></span>'
+    yield f'<article class="card {kind}" data-holds="{in_html(group.code)} {in_html(group.first.title)}">'
+    name = f'<span class="code">{in_html(group.code)}</span><span><bdi>{in_html(_heading(group))}</bdi></span>'
     yield f"<h3>{name}{_badges(finding)}</h3>"
-    yield f'<p class="quiet">Expected: {_text(group.first.title)}.</p>'
+    yield f'<p class="quiet">Expected: {in_html(group.first.title)}.</p>'
     yield from _list(group.listed, alone=len(group.subjects) == 1)
     yield from _remedies(group.remedies)
     yield f'<p class="quiet">Source: {_source(group.first.source)}</p>' if group.first.source else ""
@@ -145,7 +144,7 @@ def _card(group: Group) -> Iterator[str]:
 
 def _remedies(remedies: Sequence[str]) -> Iterator[str]:
     """The first ones, the rest folded."""
-    told = [f"<p>{_text(one)}</p>" for one in remedies]
+    told = [f"<p>{in_html(one)}</p>" for one in remedies]
     if told:
         yield f'<div class="remedy">{"".join(told[:_SHOWN])}'
         if rest := told[_SHOWN:]:
@@ -180,11 +179,11 @@ def _list(listed: Sequence[Listed], *, alone: bool) -> Iterator[str]:
 
 def _finding(one: Listed, alone: bool) -> str:
     finding = one.finding
-    name = "" if alone else f"<b><bdi>{_text(finding.subject)}</bdi></b> "
-    facts = [f"{_text(key)}: <bdi>{_text(value)}</bdi>" for key, value in finding.evidence.items()]
-    facts += [_text(one.at_hops)] if len(one.hops) > 1 else []
+    name = "" if alone else f"<b><bdi>{in_html(finding.subject)}</bdi></b> "
+    facts = [f"{in_html(key)}: <bdi>{in_html(value)}</bdi>" for key, value in finding.evidence.items()]
+    facts += [in_html(one.at_hops)] if len(one.hops) > 1 else []
     more = f'<div class="evidence">{" · ".join(facts)}</div>' if facts else ""
-    told = "<br>".join(f"<bdi>{_text(summary)}</bdi>" for summary in one.summaries)
+    told = "<br>".join(f"<bdi>{in_html(summary)}</bdi>" for summary in one.summaries)
     return f"<li {_data(one)}>{name}{told}{more}</li>"
 
 
@@ -207,9 +206,9 @@ def _cures(cures: Sequence[Cure]) -> Iterator[str]:
     for cure in cures:
         yield '<article class="card unseen" data-holds="">'
         weight = '<span class="badge blocks">in the way</span>' if cure.counts else ""
-        yield f"<h3><span><bdi>{_text(cure.title)}</bdi></span>{weight}</h3>"
+        yield f"<h3><span><bdi>{in_html(cure.title)}</bdi></span>{weight}</h3>"
         for remedy in cure.remedies[:_SHOWN]:
-            yield f'<div class="remedy"><p>{_text(remedy)}</p></div>'
+            yield f'<div class="remedy"><p>{in_html(remedy)}</p></div>'
         yield from _list(cure.listed, alone=False) if not cure.permission else _uncovered(cure)
         yield "</article>"
     yield "</section>"
@@ -219,17 +218,17 @@ def _uncovered(cure: Cure) -> Iterator[str]:
     """What a permission would let be seen: the checks by what they say when all is well."""
     yield '<ul class="findings">'
     for one in cure.listed:
-        yield f'<li {_data(one)}><span class="code">{_text(one.finding.code)}</span> {_text(one.title)}</li>'
+        yield f'<li {_data(one)}><span class="code">{in_html(one.finding.code)}</span> {in_html(one.title)}</li>'
     yield "</ul>"
 
 
 def _coverage(told: Outline) -> Iterator[str]:
-    yield f"<details><summary>Coverage <small>{_text(str(told.coverage))}</small></summary>"
+    yield f"<details><summary>Coverage <small>{in_html(str(told.coverage))}</small></summary>"
     heads = "".join(f"<th>{_hop(hop)}</th>" for hop in told.hops)
     yield f"<table><thead><tr><th>Check</th><th>Expected</th>{heads}</tr></thead><tbody>"
     for result, verdicts in told.table:
         cells = "".join(f'<td class="verdicts">{_badge(verdict)}</td>' for verdict in verdicts)
-        yield f'<tr><td class="code">{_text(result.code)}</td><td>{_text(result.title)}</td>{cells}</tr>'
+        yield f'<tr><td class="code">{in_html(result.code)}</td><td>{in_html(result.title)}</td>{cells}</tr>'
     yield "</tbody></table></details>"
 
 
@@ -247,19 +246,11 @@ def _badge(verdict: Verdict | None) -> str:
 def _source(source: str) -> str:
     link = address(source)
     if link is None:
-        return _text(source)
-    return f'<a href="{escape(link)}" rel="noreferrer">{_text(source)}</a>'
-
-
-def _text(value: str) -> str:
-    return escape(clean(value))
+        return in_html(source)
+    return f'<a href="{escape(link)}" rel="noreferrer">{in_html(source)}</a>'
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of this package."""
     return (resources.files("upgrade.reports") / name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    """As a Content-Security-Policy names what it lets in."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 #: Longer names and sentences are cut in everything but JSON.
@@ -26,3 +26,18 @@ def clean(value: object, most: int = LONGEST) -> str:
 def utc(at: datetime) -> str:
     """To the minute. Without a zone it is taken for UTC, never for the machine's own."""
     return f"{at if at.tzinfo is None else at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def lasting(length: timedelta) -> str:
+    """``45 s``, ``12 min``, ``1 h 05 min``, ``3 d 4 h``."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"

@@ -168,10 +168,10 @@ def test_lagging_node_groups_are_told_apart(aws_stub: AwsStub, code: str) -> Non
 
 def test_a_refused_update_keeps_the_words_of_eks(aws_stub: AwsStub) -> None:
     said = "Updating VPC-CNI can only go up or down 1 minor version at a time"
-    aws_stub.on("POST /clusters/prod/updates", refusal("InvalidParameterException", said))
+    aws_stub.on("POST /clusters/prod/updates", refusal("InvalidParameterException", said, x_amzn_RequestId="req-2"))
     with pytest.raises(UpdateRefused, match="1 minor version at a time") as caught:
         gateway().update_cluster_version(V135, token="t")
-    assert caught.value.code == "InvalidParameterException"
+    assert (caught.value.code, caught.value.request_id) == ("InvalidParameterException", "req-2")
 
 
 def test_an_unknown_cluster_is_not_found(aws_stub: AwsStub) -> None:

@@ -223,6 +223,21 @@ def test_a_control_plane_update_carries_the_token_and_nothing_else(aws_stub: Aws
     assert aws_stub.asked[0].body == {"version": "1.35", "clientRequestToken": "t-1"}
 
 
+def test_a_change_carries_the_id_by_which_aws_knows_the_request(aws_stub: AwsStub) -> None:
+    made = Answer(answers.update(), headers={"x-amzn-RequestId": "req-1"})
+    aws_stub.on("POST /clusters/prod/updates", made)
+    aws_stub.on("POST /clusters/prod/addons/coredns/update", made)
+    aws_stub.on("POST /clusters/prod/node-groups/core/update-version", made)
+    aws, addon = gateway(), AddonVersion("v1.2.3")
+    group = aws.update_nodegroup_version(
+        "core", version=V135, release_version=None, launch_template=None, force=False, token="t"
+    )
+    plane = aws.update_cluster_version(V135, token="t")
+    coredns = aws.update_addon("coredns", addon, resolve_conflicts="NONE", role_arn=None, token="t")
+    assert {one.request_id for one in (group, plane, coredns)} == {"req-1"}
+    assert coredns.subject == UpdateSubject(kind="addon", name="coredns")
+
+
 def test_a_lost_answer_is_asked_for_again_with_the_same_token(aws_stub: AwsStub) -> None:
     aws_stub.on("POST /clusters/prod/updates", refusal("ServerException", "oops", 500), answers.update())
     gateway().update_cluster_version(V135, token="t-1")

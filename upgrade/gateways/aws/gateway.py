@@ -252,7 +252,7 @@ class BotoAwsGateway(AwsReadinessReads):
         answer = self._eks.update_cluster_version(
             name=self.cluster.name, version=str(version), clientRequestToken=token
         )
-        return decode.update(answer["update"], UpdateSubject(kind="cluster"))
+        return _made(answer, UpdateSubject(kind="cluster"))
 
     @changes("eks:UpdateAddon", "iam:PassRole")
     def update_addon(
@@ -272,7 +272,7 @@ class BotoAwsGateway(AwsReadinessReads):
             clientRequestToken=token,
             **role,
         )
-        return decode.update(answer["update"], UpdateSubject(kind="addon", name=name))
+        return _made(answer, UpdateSubject(kind="addon", name=name))
 
     @changes("eks:UpdateNodegroupVersion")
     def update_nodegroup_version(
@@ -296,7 +296,13 @@ class BotoAwsGateway(AwsReadinessReads):
         answer = self._eks.update_nodegroup_version(
             clusterName=self.cluster.name, nodegroupName=name, clientRequestToken=token, **wanted
         )
-        return decode.update(answer["update"], UpdateSubject(kind="nodegroup", name=name))
+        return _made(answer, UpdateSubject(kind="nodegroup", name=name))
+
+
+def _made(answer: decode.Json, subject: UpdateSubject) -> EksUpdate:
+    """The update that a call made, with the id by which AWS, and CloudTrail, know that call."""
+    request_id = str(answer.get("ResponseMetadata", {}).get("RequestId") or "")
+    return decode.update(answer["update"], subject).model_copy(update={"request_id": request_id})
 
 
 def _of(subject: UpdateSubject) -> dict[str, str]:

@@ -35,6 +35,7 @@ class Refusal:
     Args:
         action: the IAM action that was refused, such as ``eks:DescribeCluster``.
         changes: whether the call would have changed something.
+        request_id: AWS's id of the request.
     """
 
     code: str
@@ -43,6 +44,7 @@ class Refusal:
     action: str
     retry_after_seconds: float | None
     changes: bool
+    request_id: str
 
     @classmethod
     def of(cls, error: ClientError, actions: Sequence[str], *, changes: bool) -> Refusal:
@@ -57,11 +59,15 @@ class Refusal:
             action=_action(error.operation_name, actions),
             retry_after_seconds=float(after) if after.isdigit() else None,
             changes=changes,
+            request_id=str(metadata.get("RequestId") or ""),
         )
 
     def meaning(self) -> UpgradeError:
         """Our error for it."""
-        return self._sentence()(self)
+        error = self._sentence()(self)
+        if self.changes and isinstance(error, PermanentError):
+            error.request_id = self.request_id
+        return error
 
     def _sentence(self) -> Callable[[Refusal], UpgradeError]:
         if known := _BY_CODE.get(self.code):
