@@ -32,7 +32,7 @@ def declared_version_is_the_target(hop: Hop) -> Iterator[Problem]:
     The templates of stacks are read. What Terraform declares stands in files and states that the bot has no access to,
     so that it is known by the cluster's tags, warned of, and left to the check list.
     """
-    if hop.plan is not None and hop.target != hop.plan.to_version:
+    if not _last(hop):
         raise NotApplicable  # what is declared is asked of the whole way, once
     for owner in need(hop.now.owners):
         subject = f"{owner.tool}/{owner.name}" if owner.name else owner.tool
@@ -67,7 +67,7 @@ def eksctl_knows_the_target(hop: Hop) -> Iterator[Problem]:
     """The bot uses no eksctl, and the tag tells only which one made the cluster; who uses it still needs a newer."""
     text = hop.now.control_plane.tags.get(_EKSCTL_VERSION, "")
     release = parse_release(text)
-    if release is None or (hop.plan is not None and hop.target != hop.plan.to_version):
+    if release is None or not _last(hop):
         raise NotApplicable
     needed = max((one for version, one in _eksctl().items() if version <= hop.target), default=None)
     if needed is not None and release < needed:
@@ -77,6 +77,11 @@ def eksctl_knows_the_target(hop: Hop) -> Iterator[Problem]:
             summary=f"The cluster was made with eksctl {text}; {hop.target} takes {wanted} or newer.",
             remedy=f"Whoever uses eksctl for this cluster needs {wanted} or newer; the bot uses none.",
         )
+
+
+def _last(hop: Hop) -> bool:
+    """Whether it reaches the version that was asked for, with a plan or without one."""
+    return hop.wish is None or hop.target == hop.wish
 
 
 @cache

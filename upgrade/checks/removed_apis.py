@@ -80,7 +80,7 @@ def objects_are_written_with_apis_that_stay(hop: Hop) -> Iterator[Problem]:
 )
 def no_api_in_use_ends_later(hop: Hop) -> Iterator[Problem]:
     """Deprecated is not removed: it is told apart, with the version that removes it."""
-    rules, last = builtin_rules(), hop.plan.to_version if hop.plan else hop.target
+    rules, last = builtin_rules(), hop.wish or hop.target
     later = [
         rule
         for rule in rules

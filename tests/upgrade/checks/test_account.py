@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.upgrade.snapshots import ROLE_ARN, TAKEN_AT, healthy_snapshot, k8s, subnet, with_facts
-from upgrade.checks import run_checks
+from upgrade.checks import REGISTRY, run_checks
 from upgrade.cluster import ClusterSnapshot
 from upgrade.eks import Issue, OfferedVersion
 from upgrade.errors import UpgradeError
@@ -171,6 +171,8 @@ def test_an_upgrade_over_several_hops_asks_for_the_last_of_them_to_be_declared()
         (k8s("1.35"), "eksctl declares 1.34; its next apply would take 1.35 for drift.")
     ]
     assert found[0].waivable
+    without = run_checks(cluster, k8s("1.36"), checks=[REGISTRY["OWN001"]]).findings
+    assert [one.hop for one in without] == [k8s("1.36")]
 
 
 def test_few_addresses_are_cured_by_other_subnets_of_the_vpc() -> None:
