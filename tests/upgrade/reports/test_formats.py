@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.upgrade.reports import made
 from tests.upgrade.reports.made import EVERYTHING, READY, finding, judged, report
 from upgrade.checks import REGISTRY
-from upgrade.findings import Finding, Report, Severity
+from upgrade.findings import Finding, Report, Severity, Stops
 from upgrade.reports import Format, render
 from upgrade.reports.sources import address
 
@@ -157,6 +158,11 @@ def test_checks_of_ours_lead_to_pages_of_the_books_we_know() -> None:
     known = [check for check in REGISTRY if address(check.source)]
     assert len(known) > 20
     assert all((address(check.source) or "").startswith("https://") for check in known)
+
+
+def test_the_page_can_be_asked_for_everything_that_a_finding_may_stop() -> None:
+    text = render(EVERYTHING, Format.HTML)
+    assert all(f'<option value="{phase}">Stops {phase}</option>' in text for phase in get_args(Stops) if phase != "all")
 
 
 def test_the_page_has_every_remedy() -> None:
