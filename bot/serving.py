@@ -18,6 +18,7 @@ from bot.answers import Answers
 from bot.caller import Caller
 from bot.calling import call_policy, webhooks_of
 from bot.config import WELL_KNOWN, Settings
+from bot.digests import Digests
 from bot.health import Health, health_file
 from bot.invocation import settings_of
 from bot.listener import Listener, make_app, make_listener
@@ -113,6 +114,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         delivered=service.delivery_changed,
         pacing=outside.pacing,
         wording=settings.announcements.wording,
+        digests=_digests(settings, service, store),
     )
     delivery.notifier = notifier
     caller = Caller(
@@ -150,6 +152,12 @@ def _favour_acks() -> None:
     sys.setswitchinterval(0.001)
     gc.freeze()
     gc.set_threshold(1_000, 20, 100)
+
+
+def _digests(settings: Settings, service: UpgradeService, store: SqliteStore) -> Digests | None:
+    due, wanted = settings.digest.due, (settings.operations_channel, settings.announcement_channel)
+    places = tuple(place for place in wanted if place)
+    return Digests(service, store, settings.make_clock(), due, places) if due else None
 
 
 def _channels(settings: Settings) -> Channels:

@@ -31,8 +31,8 @@ def bot_config(
 ) -> dict[str, Any]:
     """What stands in the file, for the scenario's clusters, environments and people.
 
-    ``scenario.bot`` is merged into it last. Announcements are made without waiting, versions are not watched and nobody
-    is reminded unless the scenario says so, because nobody wants to watch a clock for a day.
+    ``scenario.bot`` is merged into it last. Announcements are made without waiting, versions are not watched, nobody is
+    reminded and no digest comes unless the scenario says so, because nobody wants to watch a clock for a day.
 
     Args:
         rate: domain seconds for one real second.
@@ -41,6 +41,7 @@ def bot_config(
     config: dict[str, Any] = {
         "announcement_channel": f"#{announcements}",
         "operations_channel": f"#{operations}",
+        "digest": {"enabled": False},
         "database": str(home / "eks-upgrade-bot.db"),
         "health_file": str(home / "health"),
         "clusters": [_cluster(spec) for spec in scenario.clusters],

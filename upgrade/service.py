@@ -18,6 +18,8 @@ from upgrade.checks import run_checks
 from upgrade.cluster import ClusterSnapshot
 from upgrade.configured import ConfiguredCluster
 from upgrade.deciding import Deciding
+from upgrade.digest import Digest
+from upgrade.digesting import Digesting
 from upgrade.eks import ClusterId
 from upgrade.engine.assessment import assess, make_plan, past_durations
 from upgrade.engine.course import abort_preview, seen_version
@@ -37,7 +39,7 @@ from upgrade.errors import (
 from upgrade.events import UpgradeEvent
 from upgrade.facts import Value
 from upgrade.findings import Report
-from upgrade.fleet import Fleet, FleetStore
+from upgrade.fleet import FleetStore
 from upgrade.on_call import OnCall
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
 from upgrade.planner import must_fit_scope, versions_within_reach
@@ -57,7 +59,6 @@ from upgrade.verbs import (
     next_window,
 )
 from upgrade.versions import KubernetesVersion
-from upgrade.words import nearest_first
 
 __all__ = ["AbortPreview", "ConfiguredCluster", "PlanResult", "UpgradeService"]
 
@@ -74,7 +75,7 @@ class PlanResult(Value):
     offers: tuple[KubernetesVersion, ...] = ()
 
 
-class UpgradeService(Deciding, OnCall, Fleet):
+class UpgradeService(Deciding, OnCall, Digesting):
     """Constructed by the composition root only; safe to use from many threads."""
 
     def __init__(
@@ -89,7 +90,7 @@ class UpgradeService(Deciding, OnCall, Fleet):
         settings: EngineSettings | None = None,
     ) -> None:
         settings = settings or EngineSettings()
-        Fleet.__init__(self, store, clusters)
+        Digesting.__init__(self, store, clusters)
         self._configured = {one.id: one for one in configured}
         self._clock = clock
         self._callbacks: list[Callable[[], None]] = []
@@ -152,23 +153,16 @@ class UpgradeService(Deciding, OnCall, Fleet):
         wanted = text.strip()
         found = [one for one in self._configured.values() if wanted in (one.id.name, str(one.id))]
         if not found:
-            names = sorted(self.name_of(one) for one in self._configured)
+            alike = Counter(one.name for one in self._configured)
+            names = ", ".join(sorted(one.name if alike[one.name] == 1 else str(one) for one in self._configured))
             raise UnknownCluster(
                 f"No cluster named “{wanted[:100]}” is configured.",
-                f"Known clusters: {', '.join(names)}." if names else "The configuration names no cluster.",
-                instead=nearest_first(wanted, names),
+                f"Known clusters: {names}." if names else "The configuration names no cluster.",
             )
         if len(found) > 1:
-            forms = sorted(str(one.id) for one in found)
-            raise AmbiguousCluster(
-                f"Several clusters are named “{wanted}”.", f"Write one of: {', '.join(forms)}.", instead=forms
-            )
+            forms = ", ".join(sorted(str(one.id) for one in found))
+            raise AmbiguousCluster(f"Several clusters are named “{wanted}”.", f"Write one of: {forms}.")
         return found[0]
-
-    def name_of(self, cluster: ClusterId) -> str:
-        """How a configured cluster is typed: by its name, in full where another has the same."""
-        alike = Counter(one.name for one in self._configured)
-        return cluster.name if alike[cluster.name] == 1 else str(cluster)
 
     def run(self, run_id: str) -> UpgradeRun:
         """A run by its id, or by a beginning that only one has. Raises UnknownRun."""
@@ -179,8 +173,7 @@ class UpgradeService(Deciding, OnCall, Fleet):
             if len(ids) == 1:
                 return self._store.load(ids[0])
             if ids:
-                several = f"Several runs begin with “{run_id}”."
-                raise UnknownRun(several, f"One of: {', '.join(ids[:10])}.", instead=ids[:10]) from None
+                raise UnknownRun(f"Several runs begin with “{run_id}”.", f"One of: {', '.join(ids[:10])}.") from None
             raise
 
     def run_of(self, text: str) -> UpgradeRun:
@@ -191,8 +184,7 @@ class UpgradeService(Deciding, OnCall, Fleet):
             try:
                 return self.run(text)
             except UnknownRun:
-                neither = f"“{text[:100]}” is neither a run nor a cluster."
-                raise UnknownRun(neither, unknown.hint, instead=unknown.instead) from None
+                raise UnknownRun(f"“{text[:100]}” is neither a run nor a cluster.", unknown.hint) from None
         unfinished = [s for s in RunStatus if not s.finished]
         holding = [s for s in unfinished if s is not RunStatus.SCHEDULED]
         for statuses in (holding, unfinished, []):
@@ -247,6 +239,9 @@ class UpgradeService(Deciding, OnCall, Fleet):
 
     def plan(self, request: PlanRequest, reply: Callable[[PlanResult | UpgradeError], None]) -> None:
         self._runner.submit(lambda: reply(self._kept(_caught(lambda: self.plan_now(request)))))
+
+    def _submit(self, work: Callable[[], Digest], reply: Callable[[Digest | UpgradeError], None]) -> None:
+        self._runner.submit(lambda: reply(_caught(work)))
 
     def _kept(self, answer: R) -> R:
         """The answer of a short job, its verdict remembered."""

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.config.announcements import AnnouncementSettings
+from bot.config.digest import DigestSettings
 from bot.config.on_call import OnCallSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings
 from bot.config.sections import (
@@ -61,6 +62,8 @@ class Settings(BaseSettings):
     """Where runs tell their story. Left out: the channel of the command, else the announcement channel."""
     security_channel: str | None = Field(default=None, min_length=1, max_length=81)
     """Where it is told that somebody broke the glass. Left out: only in the thread of the run."""
+    digest: DigestSettings = DigestSettings()
+    """What everybody reads every week, in the operations channel, else the announcement channel."""
     clusters: tuple[ClusterSettings, ...] = ()
     """The clusters that the bot looks after."""
     environments: dict[str, EnvironmentSettings] = {}

@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -23,6 +23,7 @@ from bot.config import (
     WELL_KNOWN,
     AnnouncementSettings,
     ClusterSettings,
+    DigestSettings,
     EnvironmentSettings,
     FreezeSettings,
     GateSettings,
@@ -58,6 +59,7 @@ A whole file:
 ```yaml
 announcement_channel: "#maintenance-notices"
 operations_channel: "#platform-ops"
+digest: {weekday: mon, at: "09:00", time_zone: Europe/Berlin}   # whose support ends, what it costs, what is new
 clusters:
   - name: prod-eu
     region: eu-central-1
@@ -144,6 +146,7 @@ likewise in Slack to you alone. Should one fail on a run all the same, the text 
 SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("slack", "slack.", SlackSettings),
     ("announcements", "announcements.", AnnouncementSettings),
+    ("digest", "digest.", DigestSettings),
     ("clusters", "clusters[].", ClusterSettings),
     ("environments", "environments.NAME.", EnvironmentSettings),
     ("a gate as a mapping", "environments.NAME.gates[].", GateSettings),
@@ -268,6 +271,7 @@ def _plain(kind: Any, number_range: str) -> str:
         timedelta: "duration",
         date: "day",
         datetime: "time",
+        time: "time of day",
         SecretStr: "secret",
     }
     return names.get(kind) or ("path" if issubclass(kind, Path) else "mapping")
@@ -300,6 +304,8 @@ def _shown(value: Any) -> str:
         return code(kind) if kind else "see below"
     if isinstance(value, timedelta):
         return code(_duration(value))
+    if isinstance(value, time):
+        return code(f"{value:%H:%M}")
     if isinstance(value, tuple):
         return ", ".join(_shown(one) for one in value)
     return code(str(value).lower() if isinstance(value, bool) else value)
