@@ -59,6 +59,7 @@ from upgrade.verbs import (
     next_window,
 )
 from upgrade.versions import KubernetesVersion
+from upgrade.words import nearest_first
 
 __all__ = ["AbortPreview", "ConfiguredCluster", "PlanResult", "UpgradeService"]
 
@@ -153,16 +154,23 @@ class UpgradeService(Deciding, OnCall, Digesting):
         wanted = text.strip()
         found = [one for one in self._configured.values() if wanted in (one.id.name, str(one.id))]
         if not found:
-            alike = Counter(one.name for one in self._configured)
-            names = ", ".join(sorted(one.name if alike[one.name] == 1 else str(one) for one in self._configured))
+            names = sorted(self.name_of(one) for one in self._configured)
             raise UnknownCluster(
                 f"No cluster named “{wanted[:100]}” is configured.",
-                f"Known clusters: {names}." if names else "The configuration names no cluster.",
+                f"Known clusters: {', '.join(names)}." if names else "The configuration names no cluster.",
+                instead=nearest_first(wanted, names),
             )
         if len(found) > 1:
-            forms = ", ".join(sorted(str(one.id) for one in found))
-            raise AmbiguousCluster(f"Several clusters are named “{wanted}”.", f"Write one of: {forms}.")
+            forms = sorted(str(one.id) for one in found)
+            raise AmbiguousCluster(
+                f"Several clusters are named “{wanted}”.", f"Write one of: {', '.join(forms)}.", instead=forms
+            )
         return found[0]
+
+    def name_of(self, cluster: ClusterId) -> str:
+        """How a configured cluster is typed: by its name, in full where another has the same."""
+        alike = Counter(one.name for one in self._configured)
+        return cluster.name if alike[cluster.name] == 1 else str(cluster)
 
     def run(self, run_id: str) -> UpgradeRun:
         """A run by its id, or by a beginning that only one has. Raises UnknownRun."""
@@ -173,7 +181,8 @@ class UpgradeService(Deciding, OnCall, Digesting):
             if len(ids) == 1:
                 return self._store.load(ids[0])
             if ids:
-                raise UnknownRun(f"Several runs begin with “{run_id}”.", f"One of: {', '.join(ids[:10])}.") from None
+                several = f"Several runs begin with “{run_id}”."
+                raise UnknownRun(several, f"One of: {', '.join(ids[:10])}.", instead=ids[:10]) from None
             raise
 
     def run_of(self, text: str) -> UpgradeRun:
@@ -184,7 +193,8 @@ class UpgradeService(Deciding, OnCall, Digesting):
             try:
                 return self.run(text)
             except UnknownRun:
-                raise UnknownRun(f"“{text[:100]}” is neither a run nor a cluster.", unknown.hint) from None
+                neither = f"“{text[:100]}” is neither a run nor a cluster."
+                raise UnknownRun(neither, unknown.hint, instead=unknown.instead) from None
         unfinished = [s for s in RunStatus if not s.finished]
         holding = [s for s in unfinished if s is not RunStatus.SCHEDULED]
         for statuses in (holding, unfinished, []):
