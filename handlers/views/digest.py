@@ -52,7 +52,7 @@ def render_digest(digest: Digest) -> tuple[Message, ...]:
 
 
 def _summary(digest: Digest) -> list[str]:
-    lines = [_how_long(digest)]
+    lines = [*_how_long(digest)]
     if digest.cost:
         paying = count(sum(bool(line.cost) for line in digest.lines), "cluster is", "clusters are")
         lines.append(
@@ -64,14 +64,18 @@ def _summary(digest: Digest) -> list[str]:
     return lines
 
 
-def _how_long(digest: Digest) -> str:
+def _how_long(digest: Digest) -> Iterator[str]:
     ends = sum(line.within is not None for line in digest.lines)
+    unknown = sum(line.ends_at is None for line in digest.lines)
     whose = "of those that could be looked at" if digest.unread else "of them"
     if digest.unread and not digest.lines and sum(len(one.clusters) for one in digest.unread) == digest.clusters:
-        return "None of them could be looked at."
+        yield "None of them could be looked at."
+    elif not ends and not unknown:
+        yield f"Support lasts for more than {WITHIN[-1]} days for each {whose}."
     if ends:
-        return f"Support ends within {WITHIN[-1]} days, or is over, for {ends} {whose}."
-    return f"As far as EKS says, support lasts for more than {WITHIN[-1]} days for each {whose}."
+        yield f"Support ends within {WITHIN[-1]} days, or is over, for {ends} {whose}."
+    if unknown:
+        yield f"For how long, EKS does not say for {unknown} {whose}."
 
 
 def _unread(unread: Sequence[Unread]) -> list[Block]:

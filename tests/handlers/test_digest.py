@@ -71,6 +71,7 @@ def test_it_says_when_support_ends_what_that_costs_and_what_is_new() -> None:
     assert said.split("\n") == [
         "Upgrade digest: 6 clusters",
         "Support ends within 180 days, or is over, for 3 of them.",
+        "For how long, EKS does not say for 1 of them.",
         "1 cluster is in extended support: about 365 dollars a month more than in standard support.",
         "EKS newly offers 1.35 in eu-central-1.",
         "❔ Support unknown",
@@ -98,7 +99,7 @@ def test_a_quiet_week_is_one_short_message() -> None:
     (message,) = render_digest(digest(facts("a"), facts("b")))
     assert told(message).split("\n") == [
         "Upgrade digest: 2 clusters",
-        "As far as EKS says, support lasts for more than 180 days for each of them.",
+        "Support lasts for more than 180 days for each of them.",
     ]
 
 
