@@ -10,7 +10,7 @@ from typing import Any
 from slack_bolt import App
 
 from handlers import actions, commands, home, modals
-from handlers.conversation import Conversation
+from handlers.conversation import Caller, Conversation
 from handlers.errors import Ack, Respond, explain, say
 from upgrade.errors import NotNow
 
@@ -33,13 +33,14 @@ def register(app: App, talk: Conversation) -> None:
 
 
 def _unknown_command(talk: Conversation, ack: Ack) -> None:
-    message = explain(NotNow("That command is not mine.", f"Type {talk.command} help."))
+    message = explain(NotNow("That command is not mine.", f"Mine is {talk.command}; {talk.command} help says more."))
     ack(**message.as_arguments(), response_type="ephemeral")
 
 
-def _unknown_action(talk: Conversation, ack: Ack, respond: Respond) -> None:
+def _unknown_action(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
     ack()
-    answer = explain(NotNow("That button does nothing any more.", "Look at the newest message of the run."))
+    gone = NotNow("That button does nothing any more.", "Look at the newest message of the run.")
+    answer = explain(gone, talk, Caller(str((body.get("user") or {}).get("id", "")), "", ""))
     talk.later(partial(say, respond, answer))
 
 

@@ -32,6 +32,11 @@ def blocked(desk: Desk) -> None:
     fake.snapshot = with_facts(fake.snapshot, insights=Insights(items=(bad,)))
 
 
+def values_of(message: Message) -> list[str]:
+    """What the buttons carry."""
+    return [one.get("value", "") for row in message.blocks if row["type"] == "actions" for one in row["elements"]]
+
+
 def slow(desk: Desk) -> None:
     """Updates last longer than any test."""
     desk.clusters["prod-eu"].minutes["cluster"] = 1_000_000.0
@@ -457,8 +462,14 @@ def test_a_mention_in_the_thread_is_the_button(desk: Desk) -> None:
     desk.face.people.post_message("cy", "ops", "@eks-upgrades explode", thread_ts=desk.top.ts)
     desk.until(lambda: desk.whispers("cy"))
     assert "“explode” does not steer a run." in said(desk.whispers("cy")[-1])
-    desk.face.people.post_message("cy", "ops", "@eks-upgrades pause")
+    desk.face.people.post_message("cy", "ops", "@eks-upgrades resmue", thread_ts=desk.top.ts)
     desk.until(lambda: len(desk.whispers("cy")) == 2)
+    assert values_of(desk.whispers("cy")[-1]) == [f"resume {run.id}", "help"]
+    desk.face.people.post_message("cy", "ops", "@eks-upgrades pause", thread_ts=desk.top.ts)
+    desk.until(lambda: len(desk.whispers("cy")) == 3)
+    assert values_of(desk.whispers("cy")[-1]) == ["resume prod-eu", "status"]
+    desk.face.people.post_message("cy", "ops", "@eks-upgrades pause")
+    desk.until(lambda: len(desk.whispers("cy")) == 4)
     assert "in the thread of a run" in said(desk.whispers("cy")[-1])
 
 

@@ -159,6 +159,7 @@ def after(typed: str, here: Own) -> list[str]:
         ("check to 1.36", ["check prod-eu to 1.36", "check lab to 1.36", "help check"]),
         ("plan prod-eu 1.36", ["plan prod-eu to 1.36", "help plan"]),
         ("plan prod-eu onli nodes", ["plan prod-eu only nodes", "help plan"]),
+        ("plan onli onli nodes", ["plan onli only nodes", "help plan"]),
         (
             "plan prod-eu only node",
             [f"plan prod-eu only {one}" for one in ("nodes", "control-plane", "add-ons", "all")],
