@@ -152,6 +152,14 @@ def _fulfils(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
 Term = PodTerm | SpreadRule
 
 
+@dataclass(eq=False)
+class Refusal:
+    """An anti-affinity of pods that run: how many of them have it in each domain of its topology."""
+
+    term: PodTerm
+    counts: Counter[str] = field(default_factory=Counter)
+
+
 class Neighbours:
     """How many pods that a term selects run in each domain of its topology.
 
@@ -170,8 +178,9 @@ class Neighbours:
         self._terms: dict[tuple[str, int], Term] = {}
         self._about: dict[str, list[tuple[str, int]]] = defaultdict(list)
         self._matching: dict[str, dict[str, list[tuple[str, int]]]] = defaultdict(dict)
-        self._refusals: dict[tuple[str, int], tuple[PodTerm, Counter[str]]] = {}
-        self._refused: dict[tuple[str, str], tuple[tuple[PodTerm, Counter[str]], ...]] = {}
+        self._refusals: dict[tuple[str, int], Refusal] = {}
+        self._refusing_in: dict[str, list[Refusal]] = defaultdict(list)
+        self._refused: dict[tuple[str, str], tuple[Refusal, ...]] = {}
         for pod in pods:
             self._refuse(pod, self._at.get((pod.namespace, pod.name)), 1)
 
@@ -206,24 +215,28 @@ class Neighbours:
             if to is not None:
                 self._counts[key][to.labels.get(topology, "")] += 1
 
-    def refusals(self, pod: PodRow) -> tuple[tuple[PodTerm, Counter[str]], ...]:
-        """The anti-affinities of other pods that are about this one, each with how many pods have it in which domain.
-
-        The scheduler heeds them as it heeds the pod's own.
-        """
+    def refusals(self, pod: PodRow) -> tuple[Refusal, ...]:
+        """The anti-affinities of other pods that are about this one, which the scheduler heeds as it heeds its own."""
         memo = kin(pod)
         if memo not in self._refused:
+            here = self._refusing_in.get(pod.namespace, ())
             self._refused[memo] = tuple(
-                one for (namespace, _), one in self._refusals.items() if _selects(one[0], namespace, pod)
+                one for one in here if matches(pod.labels, one.term.match_labels, one.term.match_expressions)
             )
         return self._refused[memo]
 
     def _refuse(self, pod: PodRow, place: Place | None, by: int) -> None:
-        for term in pod.shape.apart if place is not None else ():
-            domain = place.labels.get(term.topology_key) if place is not None else None
-            _, counts = self._refusals.setdefault((pod.namespace, id(term)), (term, Counter()))
+        if place is None:
+            return
+        for term in pod.shape.apart:
+            key = pod.namespace, id(term)
+            if key not in self._refusals:
+                self._refusals[key] = one = Refusal(term)
+                for where in _namespaces(term, pod.namespace):
+                    self._refusing_in[where].append(one)
+            domain = place.labels.get(term.topology_key)
             if domain is not None:
-                counts[domain] += by
+                self._refusals[key].counts[domain] += by
 
     def _terms_for(self, pod: PodRow) -> list[tuple[str, int]]:
         namespace, owner = kin(pod)
@@ -264,8 +277,8 @@ def crowded_out(place: Place, pod: PodRow, neighbours: Neighbours, domains: Doma
     for apart in shape.apart:
         if _has_one(place, apart, neighbours.count(apart, pod.namespace)):
             return Obstacle.APART
-    for refusing, counts in neighbours.refusals(pod):
-        if _has_one(place, refusing, counts):
+    for refusal in neighbours.refusals(pod):
+        if _has_one(place, refusal.term, refusal.counts):
             return Obstacle.REFUSED
     for rule in shape.spread:
         if rule.hard and not _spreads(place, rule, pod, neighbours, domains):
