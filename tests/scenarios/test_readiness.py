@@ -9,7 +9,6 @@ import unicodedata
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from sandbox.stage import TO_UNSET, Stage
 from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
 from tests.patience import LONGEST
 from tests.scenarios.play import Play
+from tests.warm_shell import WarmShell
 from upgrade.checks import REGISTRY, run_checks
 from upgrade.eks import ClusterId
 from upgrade.engine.snapshot import take_snapshot
@@ -53,9 +53,9 @@ IN_SEVERAL: Final = {
 Report = Mapping[str, Any]
 
 
-def bot(environment: Mapping[str, str], *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def bot(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*BOT, *arguments], env={**environment, **more}, capture_output=True, text=True, timeout=LONGEST, check=False
+        [*BOT, *arguments], env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
     )
 
 
@@ -84,12 +84,12 @@ def alarms(report: Report) -> set[str]:
 
 
 def test_every_check_of_the_registry_fails_where_the_scenario_says_and_alarms_in_exactly_one_cluster(
-    tmp_path: Path,
+    tmp_path: Path, warm_shell: WarmShell
 ) -> None:
     checks = EVERYTHING_WRONG.expected.checks
-    with staged(EVERYTHING_WRONG, tmp_path) as environment, ThreadPoolExecutor(2) as pool:
+    with staged(EVERYTHING_WRONG, tmp_path) as environment:
         asked = [("check", one.cluster, "--to", one.to, "--format", "json") for one in checks]
-        answers = list(pool.map(lambda words: bot(environment, *words), asked))
+        answers = [warm_shell.run(*words, environment=environment) for words in asked]
     reports = [json.loads(done.stdout) for done in answers]
     found = {name_of(check): sorted(codes(report)) for check, report in zip(checks, reports, strict=True)}
     assert found == {name_of(check): sorted(check.findings) for check in checks}
@@ -150,7 +150,6 @@ NOT_ASKED: Final = {
     "eks:DescribeInsightsRefresh": "insights of today are not refreshed",
     "eks:StartInsightsRefresh": "insights of today are not refreshed",
     "logs:StopQuery": "a query is stopped only when nobody waits for it any more",
-    "cloudformation:DescribeStacks": "asked only where a template has parameters, and told by what it leaves unsaid",
 }
 NOT_SERVED: Final = frozenset({"csistoragecapacities", "ingressclasses", "runtimeclasses", "volumeattributesclasses"})
 _CUSTOM: Final = {
@@ -326,16 +325,19 @@ bot: {{readiness: {{audit_log: true}}}}
 """)
 
 
-def test_hostile_names_stay_names_from_the_wire_to_every_format_and_to_slack(tmp_path: Path) -> None:
+def test_hostile_names_stay_names_from_the_wire_to_every_format_and_to_slack(
+    tmp_path: Path, warm_shell: WarmShell
+) -> None:
     with Play(hostile(), tmp_path, speed=1.0) as play:
         environment = play.stage.environment()
         file = tmp_path / "prey.json"
-        assert bot(environment, "check", "prey", "--to", "1.32", "--format", "json", "-o", str(file)).returncode == 20
+        asked = ("check", "prey", "--to", "1.32", "--format", "json", "-o", str(file))
+        assert warm_shell.run(*asked, environment=environment).returncode == 20
         report = json.loads(file.read_text("utf-8"))
         assert codes(report) >= {"CLS002", "SEC006", "SEC009", "RES001", "API001", "INS001"}
         assert LURE in file.read_text("utf-8").encode().decode("unicode_escape")
         for form in ("text", "markdown", "html", "sarif", "junit"):
-            made = bot(environment, "check", "--report", str(file), "--format", form).stdout
+            made = warm_shell.run("check", "--report", str(file), "--format", form, environment=environment).stdout
             assert made
             assert [c for c in made if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn")] == []
             if form == "html":
