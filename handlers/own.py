@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from upgrade.eks import ClusterId
 from upgrade.run import UpgradeRun
 from upgrade.service import UpgradeService
 from upgrade.versions import KubernetesVersion
+
+#: Runs that are read for it: a refusal is answered within the seconds that Slack gives an ack.
+_NEWEST: Final = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def own_of(service: UpgradeService, user: str) -> Own:
     """From what is configured and stored; asks nobody."""
     known = service.clusters()
     names = {one.id: service.name_of(one.id) for one in known}
-    newest = service.history(None)
+    newest = service.history(None, _NEWEST)
     theirs = {run.cluster for run in newest if user in (run.requester, run.in_charge)}
     ordered = sorted(known, key=lambda one: (one.owner != user and one.id not in theirs, one.check_only))
     runs = sorted(service.status(), key=lambda run: user not in (run.requester, run.in_charge))

@@ -9,6 +9,7 @@ from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.views import kit, limits
 from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
+from handlers.views.clusters import NAME_ONE
 from handlers.views.left import left_lines, next_lines, nodes_of, not_done_lines
 from handlers.views.limits import Block
 from handlers.views.progress import Mark, title_of
@@ -45,7 +46,7 @@ def render_request_dialog(clusters: Sequence[ConfiguredCluster], *, channel: str
     """``channel`` is where the answer goes; it comes back as the modal's metadata."""
     title = "Upgrade a cluster"
     if not clusters:
-        return kit.modal(Dialog.REQUEST, title, [kit.section("No cluster is configured.")])
+        return kit.modal(Dialog.REQUEST, title, [kit.section("No cluster is configured.", NAME_ONE)])
     names = [kit.option(_name(cluster, clusters), str(cluster.id)) for cluster in clusters]
     verbs = [kit.option(label, word) for word, label in _VERBS.items()]
     scopes = [kit.option(label, scope) for scope, label in _SCOPES.items()]

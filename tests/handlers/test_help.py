@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.errors import explain
 from handlers.ids import Action
 from handlers.manual import GROUPS, MANUAL, commonest, placeholders_of
 from handlers.moves import MOST, Move, first_moves, moves_of
-from handlers.own import Own
+from handlers.own import Own, own_of
 from handlers.parse import parse
 from handlers.views import limits
 from handlers.views.clusters import render_clusters
@@ -41,7 +43,8 @@ from upgrade.errors import (
     UpgradeError,
 )
 from upgrade.freeze import Freeze
-from upgrade.run import Intent, RunStatus
+from upgrade.run import Intent, RunStatus, UpgradeRun, VersionSeen
+from upgrade.service import ConfiguredCluster, UpgradeService
 from upgrade.versions import KubernetesVersion
 
 #: Words of the language itself are names of clusters too.
@@ -139,6 +142,63 @@ def test_who_may_not_reads_who_may() -> None:
     assert "For: everybody. You may." in "\n".join(
         mrkdwn_of(render_word("/eks-upgrade", Word.PAUSE, own("prod-eu")).blocks)
     )
+
+
+class FakeService:
+    """Two clusters of one name, one that may only be looked at, and a run of ada's."""
+
+    def __init__(self) -> None:
+        self.ids = {
+            key: ClusterId(account="111122223333", region=region, name=name)
+            for key, region, name in (
+                ("look", "eu-central-1", "look"),
+                ("twin", "eu-central-1", "twin"),
+                ("other", "us-east-1", "twin"),
+            )
+        }
+        self.theirs = samples.run(
+            RunStatus.RUNNING,
+            id="r-abc",
+            requester="U0ADA",
+            request=samples.run().request.model_copy(update={"cluster": self.ids["other"]}),
+        )
+        self.seen = KubernetesVersion(1, 34)
+
+    def clusters(self) -> tuple[ConfiguredCluster, ...]:
+        return tuple(ConfiguredCluster(id=one, check_only=one.name == "look") for one in self.ids.values())
+
+    def name_of(self, cluster: ClusterId) -> str:
+        return cluster.name if cluster.name == "look" else str(cluster)
+
+    def history(self, _cluster: ClusterId | None, limit: int) -> tuple[UpgradeRun, ...]:
+        return (self.theirs,)[:limit]
+
+    def status(self) -> tuple[UpgradeRun, ...]:
+        return (self.theirs,)
+
+    def version_seen(self, _cluster: ClusterId) -> VersionSeen:
+        return VersionSeen(version=self.seen, age=timedelta(0))
+
+
+def test_ones_own_clusters_come_first_and_by_the_name_that_is_typed() -> None:
+    service = FakeService()
+    twin, other = str(service.ids["twin"]), str(service.ids["other"])
+    assert own_of(cast("UpgradeService", service), "U0BEN").clusters == (twin, other, "look")
+    theirs = own_of(cast("UpgradeService", service), "U0ADA")
+    assert theirs.clusters == (other, twin, "look")
+    assert theirs.changeable == {twin, other}
+    assert theirs.run_of("r-a") is theirs.run_of(other) is service.theirs
+    assert theirs.run_of("r-x") is None
+    assert theirs.run_of("") is None
+
+
+def test_an_example_names_a_version_only_if_it_is_above_the_present_one() -> None:
+    service = FakeService()
+    service.theirs = service.theirs.model_copy(update={"plan": samples.two_hops()})
+    other = str(service.ids["other"])
+    assert own_of(cast("UpgradeService", service), "U0ADA").targets == {other: samples.two_hops().to_version}
+    service.seen = samples.two_hops().to_version
+    assert own_of(cast("UpgradeService", service), "U0ADA").targets == {}
 
 
 # -- the next move ----------------------------------------------------------------------------------------------------
@@ -254,6 +314,12 @@ def test_whatever_is_offered_is_a_command_that_slack_carries(
         parse(move.text)
         assert move.text
         assert len(move.text) <= limits.BUTTON_VALUE
+
+
+def test_who_may_not_reads_whom_to_ask() -> None:
+    told = explain(NotAllowed("That is for the role admin.", who=("S0ADMINS", "U0CY")))
+    assert told.text.endswith("Ask <!subteam^S0ADMINS> or <@U0CY>.")
+    assert "Ask" not in explain(NotAllowed("Guests cannot do that.")).text
 
 
 def test_what_ends_a_run_is_asked_once_more() -> None:
