@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import click
 from slack_sdk import WebClient
@@ -19,7 +20,9 @@ from bot.caller import Caller
 from bot.calling import call_policy, webhooks_of
 from bot.config import WELL_KNOWN, Settings
 from bot.digests import Digests
+from bot.fleet_watch import FleetWatch
 from bot.health import Health, health_file
+from bot.homes import Homes
 from bot.invocation import settings_of
 from bot.listener import Listener, make_app, make_listener
 from bot.notices import Audience
@@ -29,6 +32,7 @@ from bot.scheduler import Scheduler
 from bot.slack import SlackCalls, make_client
 from bot.wiring import access_of, approvers_of, audience_of, reachable, service_over
 from handlers.conversation import Conversation
+from handlers.home import home_view
 from upgrade.calls import CallPolicy
 from upgrade.gateways.clusters import ConfiguredClusters
 from upgrade.service import UpgradeService
@@ -56,6 +60,9 @@ class Server:
     service: UpgradeService
     notifier: Notifier
     caller: Caller
+    homes: Homes
+    watch: FleetWatch
+    talk: Conversation
     listener: Listener
     answers: Answers
     scheduler: Scheduler
@@ -65,6 +72,8 @@ class Server:
         self.service.start_engine()
         self.notifier.start()
         self.caller.start()
+        self.homes.start(partial(home_view, self.talk))
+        self.watch.start()
         self.listener.start()
         self.scheduler.start()
 
@@ -72,6 +81,8 @@ class Server:
         self.scheduler.stop()
         self.listener.stop()
         self.answers.stop()
+        self.watch.stop()
+        self.homes.stop()
         self.service.stop_engine()
         self.caller.stop()
         self.notifier.stop()
@@ -127,9 +138,11 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     )
     service.on_events(notifier.wake)
     service.on_events(caller.wake)
+    homes = Homes(store, calls, pacing=Pacing(outside.pacing.clock))
+    service.on_events(homes.wake)
     answers = Answers()
     channel = settings.operations_channel
-    talk = Conversation(service, notifier, access, settings.slack.command, channel, later=answers.later)
+    talk = Conversation(service, notifier, access, settings.slack.command, channel, homes=homes, later=answers.later)
     listener = make_listener(settings.slack, make_app(settings.slack, calls, talk))
     health = Health(
         health_file(settings),
@@ -140,7 +153,8 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         },
     )
     scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write])
-    return Server(store, service, notifier, caller, listener, answers, scheduler, health)
+    watch = FleetWatch(service, settings.fleet.look_every)
+    return Server(store, service, notifier, caller, homes, watch, talk, listener, answers, scheduler, health)
 
 
 def _favour_acks() -> None:

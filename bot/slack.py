@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.config import SlackSettings
 from handlers.conversation import File
 from handlers.views.kit import Message
+from handlers.views.limits import Block
 
 log = logging.getLogger(__name__)
 
@@ -196,6 +197,9 @@ class SlackCalls:
         self._call(
             self._client.files_upload_v2, channels=[user], filename=file.name, title=file.title, content=file.content
         )
+
+    def publish_home(self, user: str, view: Block) -> None:
+        self._call(self._client.views_publish, user_id=user, view=view)
 
     def join(self, channel: str) -> None:
         self._call(self._client.conversations_join, channel=channel)

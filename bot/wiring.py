@@ -15,12 +15,13 @@ from bot.notifier import told_elsewhere
 from bot.slack import SlackCalls, make_client
 from upgrade.eks import ClusterId
 from upgrade.engine.settings import EngineSettings
+from upgrade.fleet import FleetStore
 from upgrade.gateways.aws.sessions import AwsSessions
 from upgrade.gateways.clusters import ConfiguredCluster as ReachableCluster
 from upgrade.gateways.clusters import ConfiguredClusters
 from upgrade.gateways.identity import Identity
 from upgrade.gateways.reach import AwsOnly
-from upgrade.ports import Access, Clusters, Delivery, RunStore
+from upgrade.ports import Access, Clusters, Delivery
 from upgrade.readiness import Looks
 from upgrade.service import ConfiguredCluster, UpgradeService
 from upgrade.store.ownership import DatabaseOwnership
@@ -96,7 +97,7 @@ def access_of(settings: Settings, calls: SlackCalls | None) -> RoleAccess:
 
 
 def service_over(
-    settings: Settings, store: RunStore, clusters: Clusters, access: Access, delivery: Delivery
+    settings: Settings, store: FleetStore, clusters: Clusters, access: Access, delivery: Delivery
 ) -> UpgradeService:
     return UpgradeService(
         store,

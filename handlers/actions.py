@@ -12,7 +12,7 @@ from slack_bolt import App
 from handlers import commands
 from handlers.conversation import Caller, Conversation
 from handlers.errors import Ack, Respond, ack_then_answer, commit_then_ack_button, open_dialog, say
-from handlers.ids import Action, RunRef, decode_request, split_start
+from handlers.ids import Action, RunRef, decode_cluster, decode_request, split_start
 from handlers.scheduling import lift_form, reschedule_form, schedule_form
 from handlers.views.buttons import waivable
 from handlers.views.dialogs import (
@@ -167,7 +167,10 @@ def _open(talk: Conversation, caller: Caller, body: dict[str, Any], client: Any)
 
 def _dialog(talk: Conversation, action: Action, caller: Caller, value: str) -> dict[str, Any]:
     if action is Action.DIALOG:
-        return render_request_dialog(talk.service.clusters(), channel=caller.channel or talk.channel or "")
+        chosen = decode_cluster(value) if "/" in value else None
+        return render_request_dialog(
+            talk.service.clusters(), channel=caller.channel or talk.channel or "", chosen=chosen
+        )
     if action is Action.SCHEDULE:
         return schedule_form(talk, decode_request(value), caller.channel or talk.channel or "")
     return _run_dialog(talk, action, RunRef.decode(value))

@@ -58,6 +58,25 @@ class Post(Protocol):
         ...
 
 
+class Homes(Protocol):
+    """What the conversation asks of those who show App Home."""
+
+    def open(self, user: str, choice: str | None = None) -> None:
+        """Show it to somebody, and keep it fresh for a while. Waits for nothing.
+
+        Args:
+            choice: what it shows, as the view carries it; None: what they chose last.
+        """
+        ...
+
+
+class NoHomes:
+    """Where nothing is shown."""
+
+    def open(self, user: str, choice: str | None = None) -> None:
+        pass
+
+
 class Origins:
     """The newest requests to start and their answers: the store knows the origins of decisions only."""
 
@@ -97,6 +116,7 @@ class Conversation:
         access: who may look; who may act is asked by the engine after the commit, before it counts.
         command: the slash command, which is a setting.
         channel: where runs are shown that were asked for outside of a channel (App Home); None when there is none.
+        homes: shows App Home.
         later: does in another thread what follows an ack, so that no ack waits for it. What it is given never raises.
     """
 
@@ -107,6 +127,7 @@ class Conversation:
     channel: str | None = None
     starts: Origins = field(default_factory=Origins)
     zones: Zones = field(default_factory=Zones)
+    homes: Homes = field(default_factory=NoHomes)
     later: Callable[[Callable[[], object]], object] = lambda work: work()
 
     def refusal(self, user: str, verb: Verb, clusters: Iterable[ClusterId]) -> str:

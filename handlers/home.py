@@ -2,49 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt import App
 
 from handlers import commands
 from handlers.conversation import Caller, Conversation
-from handlers.errors import attempt, explain
+from handlers.errors import Ack, attempt, explain
+from handlers.ids import Action, HomeChoice, ValueUnreadable
 from handlers.parse import parse_in_thread
-from handlers.views.home import render_home
+from handlers.views.home import EVERYTHING, Board, render_closed_home, render_home
 from handlers.views.kit import Message
+from handlers.views.limits import Block
 from handlers.words import CommandUnclear, MuteCommand, NoteCommand
-from upgrade.errors import UpgradeError
+from upgrade.errors import NotAllowed, UpgradeError
+
+#: Finished runs that Home shows.
+_RECENT: Final = 5
 
 
 def register(app: App, talk: Conversation) -> None:
     app.event("app_home_opened")(partial(_show_home, talk))
+    for action in (Action.HOME_SHOW, Action.HOME_ENVIRONMENT, Action.HOME_PAGE):
+        app.action(re.compile(rf"{re.escape(action)}(:.*)?"))(partial(_turn, talk))
     # Bolt acknowledges an event before its listener runs, so a mention is committed in the middleware before that.
     app.event("app_mention", middleware=[partial(_commit_mention, talk)])(_done)
 
 
-def _show_home(talk: Conversation, event: dict[str, Any], client: Any) -> None:
+def _show_home(talk: Conversation, event: dict[str, Any]) -> None:
     if event.get("tab") == "home":
-        talk.later(partial(attempt, partial(_publish, talk, str(event["user"]), client), talk))
+        talk.homes.open(str(event["user"]))
 
 
-def _publish(talk: Conversation, user: str, client: Any) -> None:
-    service = talk.service
-    runs, clusters = service.status(), service.clusters()
-    talk.permit(user, "status", [cluster.id for cluster in clusters])
-    startable = talk.channel is not None
-    view = render_home(
-        runs,
-        clusters,
-        talk.post.thread_link,
-        command=talk.command,
-        startable=startable,
-        seen_of=service.version_seen,
+def _turn(talk: Conversation, ack: Ack, body: dict[str, Any]) -> None:
+    """Somebody chose what Home shows. It is drawn in a moment, by those who publish."""
+    try:
+        pressed, choice = body["actions"][0], HomeChoice.decode(str(body["view"].get("private_metadata", "")))
+        talk.homes.open(str(body["user"]["id"]), chosen(pressed, choice).encode())
+    except ValueUnreadable:
+        talk.homes.open(str(body["user"]["id"]), "")
+    ack()
+
+
+def chosen(pressed: Mapping[str, Any], choice: HomeChoice) -> HomeChoice:
+    """What is wanted after a filter was set or a page was turned. Raises ValueUnreadable."""
+    action = str(pressed["action_id"]).partition(":")[0]
+    if action == Action.HOME_PAGE:
+        return choice.at(str(pressed.get("value", "")))
+    value = str((pressed.get("selected_option") or {}).get("value", ""))
+    if action == Action.HOME_SHOW:
+        return HomeChoice(value == "attention", choice.environment)
+    return HomeChoice(choice.attention, "" if value == EVERYTHING else value).at("0")
+
+
+def home_view(talk: Conversation, user: str, choice: str) -> Block:
+    """App Home as that person may see it. It may look up user groups: never before an ack."""
+    service, clusters = talk.service, talk.service.clusters()
+    try:
+        talk.permit(user, "status", [cluster.id for cluster in clusters])
+    except NotAllowed as refused:
+        return render_closed_home(str(refused))
+    runs = service.status()
+    board = Board(
+        now=service.now(),
+        clusters=clusters,
+        facts=service.fleet(),
+        mine=service.awaiting(user),
+        runs=runs,
+        recent=[run for run in service.history(None) if run.status.finished][:_RECENT],
         maintenances=service.calendar().maintenances,
+        command=talk.command,
+        startable=talk.channel is not None,
     )
-    client.views_publish(user_id=user, view=view)
+    return render_home(board, talk.post.thread_link, HomeChoice.decode(choice) if choice else None)
 
 
 def _commit_mention(talk: Conversation, body: dict[str, Any], next: Callable[[], Any]) -> None:  # noqa: A002 -- Bolt's name

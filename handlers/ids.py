@@ -19,6 +19,7 @@ from upgrade.versions import KubernetesVersion
 LONGEST_VALUE: Final = 2000
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+_CHOICE = re.compile(r"([01])\|((?:[0-9a-f]{16})?)\|([0-9]{1,6})")
 _EPOCH = re.compile(r"[0-9]{10}")
 _NAME = re.compile(r"[0-9A-Za-z@./_:+-]{0,400}")
 _CLUSTER = re.compile(r"([0-9]{12})/([a-z0-9-]{1,40})/([0-9A-Za-z][0-9A-Za-z_-]{0,99})")
@@ -59,6 +60,9 @@ class Action(StrEnum):
     SCHEDULE_AT = "request.schedule-at"
     DIALOG = "request.dialog"
     REPORT = "report.send"
+    HOME_SHOW = "home.show"
+    HOME_ENVIRONMENT = "home.environment"
+    HOME_PAGE = "home.page"
     TYPE = "command.type"
 
     @property
@@ -129,9 +133,52 @@ class RunRef:
         return cls(run, digest, gate, step)
 
 
+@dataclass(frozen=True, slots=True)
+class HomeChoice:
+    """What somebody wants to see in App Home: the view carries it as its metadata.
+
+    Args:
+        attention: only clusters that need attention.
+        environment: the key of the only environment that is shown; empty for all.
+        page: from 0; beyond the last one it means the last one.
+    """
+
+    attention: bool = False
+    environment: str = ""
+    page: int = 0
+
+    def encode(self) -> str:
+        return f"{int(self.attention)}|{self.environment}|{self.page}"
+
+    def at(self, page: str) -> HomeChoice:
+        """The same on another page. Raises ValueUnreadable."""
+        return HomeChoice.decode(f"{int(self.attention)}|{self.environment}|{page}")
+
+    @classmethod
+    def decode(cls, value: str) -> HomeChoice:
+        """Raises ValueUnreadable."""
+        found = _CHOICE.fullmatch(value)
+        if found is None:
+            raise ValueUnreadable
+        return cls(found[1] == "1", found[2], int(found[3]))
+
+
+def environment_key(environment: str | None) -> str:
+    """A short name for an environment, as for a finding; clusters without one have one too."""
+    return hashlib.sha256(f"{environment is None}\0{environment}".encode()).hexdigest()[:16]
+
+
 def encode_request(request: PlanRequest) -> str:
     target, policy = request.target or "", request.node_policy or ""
     return f"{request.cluster}|{target}|{request.scope}|{policy}"
+
+
+def decode_cluster(value: str) -> ClusterId:
+    """Raises ValueUnreadable."""
+    found = _CLUSTER.fullmatch(value)
+    if found is None:
+        raise ValueUnreadable
+    return ClusterId(account=found[1], region=found[2], name=found[3])
 
 
 def decode_request(value: str) -> PlanRequest:
@@ -142,7 +189,7 @@ def decode_request(value: str) -> PlanRequest:
         raise ValueUnreadable
     try:
         return PlanRequest(
-            cluster=ClusterId(account=found[1], region=found[2], name=found[3]),
+            cluster=decode_cluster(parts[0]),
             target=KubernetesVersion.parse(parts[1]) if parts[1] else None,
             scope=Scope(parts[2]),
             node_policy=NodePolicy(parts[3]) if parts[3] else None,

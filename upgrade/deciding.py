@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import partial
 
-from upgrade.ports import Verb
+from upgrade.engine.rights import waits_for
+from upgrade.ports import Access, Verb
 from upgrade.run import UpgradeRun
 from upgrade.verbs import must_be_approvable, must_be_breakable, must_be_waivable, must_wait_for
 
@@ -15,14 +16,22 @@ from upgrade.verbs import must_be_approvable, must_be_breakable, must_be_waivabl
 class Deciding(ABC):
     """Verbs whose right is looked up after they were committed, and before they count."""
 
+    _access: Access
+
     @abstractmethod
     def now(self) -> datetime: ...
+    @abstractmethod
+    def status(self) -> tuple[UpgradeRun, ...]: ...
     @abstractmethod
     def run(self, run_id: str) -> UpgradeRun: ...
     @abstractmethod
     def _ask(
         self, verb: Verb, run_id: str, actor: str, origin: str, judge: Callable[[UpgradeRun], None], **payload: str
     ) -> None: ...
+
+    def awaiting(self, actor: str) -> tuple[UpgradeRun, ...]:
+        """Runs that wait for an approval which this person may give. May look up user groups: never before an ack."""
+        return tuple(run for run in self.status() if waits_for(self._access, run, actor))
 
     def approve(
         self, run_id: str, *, gate: str, digest: str, actor: str, origin: str, ticked: Collection[str] = ()

@@ -218,6 +218,14 @@ class StoredMessage(Value):
     content_hash: str = ""
 
 
+class StoredHome(Value):
+    """Who has the board of all clusters open. ``choice``: what they chose to see; ``at``: real seconds since 1970."""
+
+    user: str
+    choice: str
+    at: float
+
+
 class InboxRow(Value):
     """A request or decision of a person, committed by a listener and consumed by the engine in order.
 

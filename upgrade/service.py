@@ -92,6 +92,7 @@ class UpgradeService(Deciding, OnCall, Digesting):
     ) -> None:
         settings = settings or EngineSettings()
         Digesting.__init__(self, store, clusters)
+        self._access = access
         self._configured = {one.id: one for one in configured}
         self._clock = clock
         self._callbacks: list[Callable[[], None]] = []

@@ -10,6 +10,7 @@ from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSetting
 from bot.config.sections import (
     SLACK_API,
     ClusterSettings,
+    FleetSettings,
     LogSettings,
     PollSettings,
     ReadinessSettings,
@@ -30,6 +31,7 @@ __all__ = [
     "ConfigurationWrong",
     "DigestSettings",
     "EnvironmentSettings",
+    "FleetSettings",
     "FreezeSettings",
     "GateSettings",
     "GenericSettings",

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from bot.config.values import Duration, GroupId, Section, UserId, ZoneName, is_loopback
+from bot.config.values import Duration, DurationOrNone, GroupId, Section, UserId, ZoneName, is_loopback
 from bot.manifest import SLASH_COMMAND
 from upgrade.eks import ClusterId
 from upgrade.gateways.identity import Identity, OwnIdentity
@@ -153,6 +153,13 @@ class ReadinessSettings(Section):
     """Ask each kubelet for its cgroup version. Needs `get nodes/proxy`, which reveals much."""
     audit_log: bool = False
     """Ask the audit log who calls removed APIs and uses stale tokens. Paid by the gigabyte."""
+
+
+class FleetSettings(Section):
+    """What is known of all clusters without a run: App Home and the digest show it."""
+
+    look_every: DurationOrNone = timedelta(minutes=30)
+    """How often the version and support of each cluster are read; `0` means never."""
 
 
 class LogSettings(Section):

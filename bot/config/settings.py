@@ -16,6 +16,7 @@ from bot.config.on_call import OnCallSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings
 from bot.config.sections import (
     ClusterSettings,
+    FleetSettings,
     LogSettings,
     PollSettings,
     ReadinessSettings,
@@ -80,6 +81,8 @@ class Settings(BaseSettings):
     """How often updates are looked at."""
     readiness: ReadinessSettings = ReadinessSettings()
     """What checks look at beyond what costs nothing and reveals little."""
+    fleet: FleetSettings = FleetSettings()
+    """What is known of all clusters without a run."""
     workers: int = Field(default=8, ge=2, le=64)
     """Threads that carry out runs, checks and plans; a step that waits holds none."""
     database: Path = Field(default_factory=_state_home)

@@ -25,6 +25,7 @@ from bot.config import (
     ClusterSettings,
     DigestSettings,
     EnvironmentSettings,
+    FleetSettings,
     FreezeSettings,
     GateSettings,
     GenericSettings,
@@ -159,6 +160,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("any other webhook", "on_call.webhooks[].", GenericSettings),
     ("polls", "polls.", PollSettings),
     ("readiness", "readiness.", ReadinessSettings),
+    ("fleet", "fleet.", FleetSettings),
     ("log", "log.", LogSettings),
 )
 

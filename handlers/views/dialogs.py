@@ -16,6 +16,7 @@ from handlers.views.progress import Mark, title_of
 from handlers.views.text import code, esc
 from handlers.words import Word
 from upgrade.checklist import unticked
+from upgrade.eks import ClusterId
 from upgrade.findings import Finding
 from upgrade.plan import NodePolicy, Scope
 from upgrade.run import AbortPreview, UnderWay, UpgradeRun
@@ -42,18 +43,22 @@ _POLICIES = {
 }
 
 
-def render_request_dialog(clusters: Sequence[ConfiguredCluster], *, channel: str) -> Block:
-    """``channel`` is where the answer goes; it comes back as the modal's metadata."""
+def render_request_dialog(
+    clusters: Sequence[ConfiguredCluster], *, channel: str, chosen: ClusterId | None = None
+) -> Block:
+    """Args: channel: where the answer goes; it comes back as the modal's metadata. chosen: the cluster it is about."""
     title = "Upgrade a cluster"
     if not clusters:
         return kit.modal(Dialog.REQUEST, title, [kit.section("No cluster is configured.", NAME_ONE)])
-    names = [kit.option(_name(cluster, clusters), str(cluster.id)) for cluster in clusters]
+    listed = sorted(clusters, key=lambda one: one.id != chosen)
+    names = [kit.option(_name(cluster, clusters), str(cluster.id)) for cluster in listed]
+    initial = names[0] if len(names) == 1 or listed[0].id == chosen else None
     verbs = [kit.option(label, word) for word, label in _VERBS.items()]
     scopes = [kit.option(label, scope) for scope, label in _SCOPES.items()]
     policies = [kit.option(label, policy) for policy, label in _POLICIES.items()]
     blocks = [
         kit.select(Input.VERB, "What", verbs, initial=verbs[1]),
-        kit.select(Input.CLUSTER, "Cluster", names, initial=names[0] if len(names) == 1 else None),
+        kit.select(Input.CLUSTER, "Cluster", names, initial=initial),
         kit.text_input(Input.TARGET, "To version", placeholder="the next minor", optional=True),
         kit.select(Input.SCOPE, "Scope", scopes, initial=scopes[0], optional=True),
         kit.select(Input.NODES, "Nodes (else as the environment says)", policies, optional=True),

@@ -116,6 +116,14 @@ def select(
     return _input(name, label, element, optional)
 
 
+def choice(action: Action, options: Sequence[Block], chosen: Block) -> Block:
+    """A select that acts at once; ``chosen`` is offered also where Slack has no room for all."""
+    offered = list(options[: limits.OPTIONS])
+    if chosen not in offered:
+        offered[-1] = chosen
+    return {"type": "static_select", "action_id": action.value, "options": offered, "initial_option": chosen}
+
+
 def checkboxes(name: Input, label: str, options: Sequence[Block]) -> list[Block]:
     """Boxes that are all to be ticked; as many groups as Slack needs for them."""
     most = limits.CHECKBOXES

@@ -19,7 +19,6 @@ from handlers.views.dialogs import (
     render_request_dialog,
     render_waive_dialog,
 )
-from handlers.views.home import render_home
 from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
 from handlers.words import ClusterCommand, Word
 from sandbox.slack.blocks import validate_view
@@ -80,7 +79,7 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
     assert_view(render_note_dialog(run, ref))
     assert_view(render_waive_dialog(run, bad, ref))
     assert_view(render_refusal_dialog(Dialog.ABORT, "Abort", explain(NotNow(word or "no", word)).text))
-    assert_view(render_home(runs, known, lambda _: LINK, command="/eks-upgrade", startable=True), "home")
+    assert_view(render_request_dialog(known, channel="", chosen=known[-1].id if known else None))
     for message in (
         render_clusters(known),
         render_status(runs, lambda _: LINK),

@@ -14,7 +14,7 @@ from handlers.modals import FieldWrong, start_in
 from handlers.views.buttons import applicable
 from handlers.views.calendar import render_calendar
 from handlers.views.final import render_final
-from handlers.views.home import render_home
+from handlers.views.home import Board, render_home
 from handlers.views.plan import render_plan
 from handlers.views.run import render_run
 from handlers.views.runs import render_lifted, render_rescheduled, render_started, render_status
@@ -249,10 +249,8 @@ def test_every_form_and_answer_is_one_that_slack_takes(word: str, number: int) -
         assert_view(render_schedule_dialog(REQUEST, times, opens, NOW, channel="C0OPS"))
         assert_view(render_reschedule_dialog(run, times, opens, NOW))
     assert_view(render_lift_dialog(run, freezes))
-    home = render_home(
-        [], clusters(number, word), lambda _: None, command="/x", startable=True, maintenances=calendar.maintenances
-    )
-    assert_view(home, "home")
+    board = Board(now=NOW, clusters=clusters(number, word), maintenances=calendar.maintenances)
+    assert_view(render_home(board, lambda _: None), "home")
     for message in (
         render_offer(run, TUESDAY, BERLIN, times, NOW),
         render_calendar(calendar, lambda _: LINK, command="/eks-upgrade", zone=BERLIN),
@@ -304,5 +302,5 @@ def test_the_calendar_tells_the_days_of_whoever_asks() -> None:
 def test_an_empty_calendar_says_what_to_do_first() -> None:
     said = words_of(render_calendar(Calendar(), lambda _: None, command="/eks-upgrade"))
     assert "No maintenance is scheduled. Schedule one with `/eks-upgrade schedule CLUSTER at fri 22:00`." in said
-    home = words_of_view(render_home([], [], lambda _: None, command="/x", startable=False))
+    home = words_of_view(render_home(Board(now=NOW, command="/x"), lambda _: None))
     assert "Nothing is scheduled. In a channel: `/x schedule CLUSTER at fri 22:00`" in home

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from upgrade.eks import ClusterId
 from upgrade.engine.advance import advance
-from upgrade.engine.approvals import named_for, waivers_in_force
+from upgrade.engine.approvals import waivers_in_force
 from upgrade.engine.assessment import assess, check_remaining, drift, past_durations, stopping_phase, stopping_start
 from upgrade.engine.baseline import ready_workloads
 from upgrade.engine.course import (
@@ -23,6 +23,7 @@ from upgrade.engine.course import (
 )
 from upgrade.engine.outcomes import GROUPS_MUST_MATCH
 from upgrade.engine.requests import signal_of
+from upgrade.engine.rights import refusal_of
 from upgrade.engine.settings import EngineSettings
 from upgrade.engine.signals import (
     ChecksFinished,
@@ -49,7 +50,7 @@ from upgrade.errors import (
 from upgrade.facts import Known, Unknown
 from upgrade.freeze import Freeze
 from upgrade.plan import Step
-from upgrade.ports import Access, AwsGateway, Clock, Clusters, Delivery, InboxRow, Refused, RunStore, Verb
+from upgrade.ports import Access, AwsGateway, Clock, Clusters, Delivery, InboxRow, RunStore
 from upgrade.run import Failed, Outcome, RunStatus, StepStatus, UpgradeRun, Wait
 from upgrade.work_times import work_times_of
 
@@ -57,8 +58,6 @@ _log = logging.getLogger(__name__)
 
 #: What holds the one place that a cluster has for an unfinished run.
 _HOLDING: Final = tuple(s for s in RunStatus if not s.finished and s is not RunStatus.SCHEDULED)
-_ONLY_LIFTERS: Final = "Only the people that the freeze names, and admins, may lift it."
-_ONLY_NAMED: Final = "In this environment only approvals of {} count (approver_groups)."
 #: Finished runs whose durations tell how long this cluster's updates take.
 _PAST_RUNS: Final = 5
 
@@ -133,26 +132,10 @@ class RunWorker:
 
     def _judged(self, run: UpgradeRun, row: InboxRow) -> Signal:
         """The request as a signal, once it is known that this person may."""
-        refusal = self._refusal(run, row.actor, row.kind, row.payload)
+        refusal = refusal_of(self._access, run, row.actor, row.kind, row.payload)
         if refusal is None:
             return signal_of(row)
         return RequestRefused(verb=row.kind, actor=row.actor, reason=refusal, gate=row.payload.get("gate", ""))
-
-    def _refusal(self, run: UpgradeRun, actor: str, verb: Verb, payload: Mapping[str, str]) -> str | None:
-        try:
-            named = named_for(run, payload["gate"]) if verb in ("approve", "reject") else ()
-            if named and self._access.belongs(actor, named):
-                return None
-            if verb == "approve" and run.policy.approver_groups:
-                return _ONLY_NAMED.format(", ".join(named))
-            answer = self._access.allows(actor, verb, run.cluster)
-            if verb == "lift" and isinstance(answer, Refused):
-                lifters = next((one.lifters for one in run.policy.freezes if one.name == payload["freeze"]), ())
-                return None if self._access.belongs(actor, lifters) else _ONLY_LIFTERS
-        except Exception:
-            _log.exception("looking up whether %s may %s failed", actor, verb)
-            return "It could not be looked up whether you may do that; try again."
-        return answer.reason if isinstance(answer, Refused) else None
 
     # -- what is around ---------------------------------------------------------------------------------------------
 
@@ -216,7 +199,7 @@ class RunWorker:
 
     def _look_at_cluster(self, run: UpgradeRun, work: LookAtCluster) -> Signal:
         first = work.phase is None and run.plan is None and run.report is None
-        if first and (refusal := self._refusal(run, run.requester, "start", {})) is not None:
+        if first and (refusal := refusal_of(self._access, run, run.requester, "start", {})) is not None:
             return RequestRefused(verb="start", actor=run.requester, reason=refusal)
         of: dict[str, Any] = {"phase": work.phase, "ahead": work.ahead, "grace": self._settings.start_grace}
         try:

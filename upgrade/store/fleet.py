@@ -1,4 +1,4 @@
-"""What is known of clusters without a run: a part of the store. All of it can be read again, so it may be lost."""
+"""What is known of clusters without a run, and who looks at it: a part of the store that may be lost."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlite_utils import Database
 
 from upgrade.fleet import ClusterFacts
+from upgrade.ports import StoredHome
 
 #: Seconds that a write waits for the lock of the file.
 _BUSY_SECONDS: Final = 30.0
@@ -37,3 +38,21 @@ class FleetTables(ABC):
                 "on conflict (cluster) do update set facts = excluded.facts",
                 [str(facts.cluster), facts.model_dump_json()],
             )
+
+    def homes(self) -> tuple[StoredHome, ...]:
+        """The newest first."""
+        rows = self._query("select user, choice, at from homes order by at desc, user")
+        return tuple(StoredHome(**row) for row in rows)
+
+    def save_home(self, home: StoredHome) -> None:
+        with self._writing(_BUSY_SECONDS) as db:
+            db.execute(
+                "insert into homes (user, choice, at) values (:user, :choice, :at) "
+                "on conflict (user) do update set choice = excluded.choice, at = excluded.at",
+                home.model_dump(),
+            )
+
+    def drop_homes(self, before: float) -> None:
+        """Forget who has not looked since."""
+        with self._writing(_BUSY_SECONDS) as db:
+            db.execute("delete from homes where at < ?", [before])

@@ -75,10 +75,13 @@ def runs_events_inbox_messages(db: Database) -> None:
     )
 
 
-@migrations(name="0002_facts")
-def facts(db: Database) -> None:
-    """What is known of clusters without a run: it may be lost, and is read again."""
+@migrations(name="0002_fleet")
+def fleet(db: Database) -> None:
+    """What is known of clusters without a run, and who looks at it (``at``: seconds since 1970). It may be lost."""
     db.execute("create table facts (cluster text primary key, facts text not null) strict, without rowid")
+    db.execute(
+        "create table homes (user text primary key, choice text not null, at real not null) strict, without rowid"
+    )
 
 
-KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_facts"})
+KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_fleet"})
