@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from tests.warm_shell import WarmShell
 
 TOOLS = {"browser": ("chromium", "chromium-browser", "google-chrome"), "kubectl": ("kubectl",)}
 #: What takes longest begins first, so that no worker is left alone with it at the end.
@@ -35,6 +38,13 @@ _ONE_BY_ONE: Final = (
 # `make test ARGS=--hypothesis-profile=default` looks for others.
 settings.register_profile("daily", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("daily")
+
+
+@pytest.fixture(scope="session")
+def warm_shell() -> Iterator[WarmShell]:
+    shell = WarmShell()
+    yield shell
+    shell.close()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -18,5 +18,5 @@ def wait_for(true: Callable[[], T | None], what: str = "it to come true", limit:
     give_up = time.monotonic() + limit
     while not (found := true()):
         assert time.monotonic() < give_up, f"waited {limit:.0f} s for {what}"
-        time.sleep(0.01)
+        time.sleep(0.03)
     return found

@@ -24,7 +24,7 @@ from sandbox.slack.blocks import elements_of
 from sandbox.slack.inputs import every_box
 from sandbox.stage import NOTICES, OPERATIONS, Stage
 from tests.held import HeldClock
-from tests.patience import LONGEST
+from tests.patience import LONGEST, SLACK_SECONDS
 from upgrade.announcements import notice_replies
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus, UpgradeRun
@@ -109,6 +109,7 @@ class Tale:
             clock=self.clock,
             manifest=manifest,
             slack_rate_limits=paces,
+            slack_seconds=SLACK_SECONDS,
             home=self.folder,
         ).start()
         self._store: SqliteStore | None = None
@@ -181,7 +182,7 @@ class Tale:
         while not true():
             if time.monotonic() > give_up:
                 raise AssertionError(f"not in {self.limit:.0f} s; {self.told()}\n{self.log()}")
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     def _finished(self) -> bool:
         self._go_on()
@@ -330,6 +331,9 @@ def events_are_whole(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
 
 def messages_are_whole(tale: Tale, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
     top, *rest = tale.messages
+    pictures = [message for message in rest if message.files]
+    rest = [message for message in rest if not message.files]
+    assert [(message.thread_ts, message.files[0]["name"]) for message in pictures] == [(top.ts, f"{run.id}.png")]
     notices = [message for message in rest if payload(message)["kind"] == "notice"]
     entries = [message for message in rest if payload(message)["kind"] == "entry"]
     replies = [message for message in rest if payload(message)["kind"] == "notice-reply"]

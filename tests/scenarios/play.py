@@ -290,7 +290,7 @@ class Play:
         while not (found := true()):
             if time.monotonic() > give_up:
                 raise AssertionError(f"waited {limit:.0f} s for {what}\n{self.log()}")
-            time.sleep(0.02)
+            time.sleep(0.05)
         return found
 
     def effects(self, cluster: str) -> list[Any]:

@@ -26,6 +26,7 @@ from sandbox.stage import FACES, Stage
 from sandbox.world.identities import EXTERNAL_ID, READ_ROLE, role_arn
 from tests.patience import LONGEST
 from tests.scenarios.play import Play
+from tests.warm_shell import WarmShell
 
 SANDBOX: Final = (sys.executable, "-m", "sandbox")
 PEOPLE: Final = Path(__file__).with_name("people.yaml")
@@ -132,7 +133,8 @@ HOSTILE: Final = {
 class Shell:
     """A shell that was told what ``--no-bot`` printed, on top of a hostile environment."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, warm: WarmShell, folder: Path, *options: str) -> None:
+        self._warm = warm
         self._folder = folder
         environment = {**os.environ, "TMPDIR": str(folder)}
         self._process = subprocess.Popen(
@@ -163,7 +165,7 @@ class Shell:
         return lines
 
     def bot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(*BOT, *arguments, environment=self.environment)
+        return self._warm.run(*arguments, environment=self.environment)
 
     def end(self) -> int:
         self._process.send_signal(signal.SIGTERM)
@@ -173,9 +175,9 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def shell(tmp_path_factory: pytest.TempPathFactory, warm_shell: WarmShell) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("shell")
-    shell = Shell(folder, "--scenario", "one-hop", "--faces", "aws,kubernetes", "--speed", "60")
+    shell = Shell(warm_shell, folder, "--scenario", "one-hop", "--faces", "aws,kubernetes", "--speed", "60")
     yield shell
     assert shell.end() == 0
     assert {path.name for path in folder.iterdir()} == {"home"}  # the sandbox has taken its files with it
@@ -199,6 +201,9 @@ def test_the_bots_commands_work_in_that_shell(shell: Shell, tmp_path: Path) -> N
     planned = shell.bot("plan", "staging-eu")
     assert (planned.returncode, planned.stderr) == (0, "")
     assert "Control plane to 1.36" in planned.stdout
+    digest = shell.bot("digest")
+    assert (digest.returncode, digest.stderr) == (0, "")
+    assert "Upgrade digest: 1 cluster" in digest.stdout
     file = tmp_path / "staging.json"
     assert shell.bot("snapshot", "staging-eu", "-o", str(file)).returncode == 0
     nowhere = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -296,12 +301,12 @@ def test_boto3_and_kubectl_see_the_same_cluster(tmp_path: Path) -> None:
 # -- with a bot, and Slack only to look at ----------------------------------------------------------------------------
 
 
-def test_people_may_steer_a_run_from_the_shell_while_slack_tells_it(tmp_path: Path) -> None:
+def test_people_may_steer_a_run_from_the_shell_while_slack_tells_it(tmp_path: Path, warm_shell: WarmShell) -> None:
     with Play(load_scenario(PEOPLE), tmp_path) as play:
         environment = play.stage.environment()
 
         def bot(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return run(*BOT, *arguments, environment=environment)
+            return warm_shell.run(*arguments, environment=environment)
 
         assert bot("start", "pair", "to", "1.36", "--as", "ana").returncode == 0
         (upgrade,) = play.store.find(limit=2)
