@@ -43,10 +43,10 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
 
 def test_everybody_may_look_and_looking_changes_nothing(play: Play) -> None:
     with play.unchanged():
-        assert "/eks-upgrade start CLUSTER" in play.asks("dev", "help")
+        assert "`/eks-upgrade status` the runs that are not finished" in play.asks("dev", "help")
         assert "*staging-data* · `444455556666/eu-central-1` · staging" in play.asks("dev", "clusters")
-        assert play.asks("dev", "status") == "Nothing is under way."
-        assert play.asks("dev", "history prod-data") == "No run of prod-data yet."
+        assert "Nothing is under way." in play.asks("dev", "status")
+        assert "No run of prod-data yet." in play.asks("dev", "history prod-data")
         checked = play.asks("dev", "check prod-eu", answers=2)
         assert "prod-eu: 1.34 → 1.35\n*✅ Ready: nothing is in the way" in checked
         every_hop = play.asks("dev", "plan dev-eu-2 to 1.35 nodes every-hop", answers=2)
@@ -63,7 +63,7 @@ def test_an_unknown_cluster_is_answered_with_the_known_ones_each_once(play: Play
         for word in ("check", "plan", "start"):
             answer = play.asks("ana", f"{word} prod-uk to 1.36")
             assert "No cluster named “prod-uk” is configured." in answer
-            known = answer.partition("Known clusters: ")[2].rstrip(".").split(", ")
+            known = answer.partition("Known clusters: ")[2].splitlines()[0].rstrip(".").split(", ")
             assert {"dev-eu-1", "prod-us", "pause"} <= set(known)
             assert len(known) == len(set(known)) == len(play.stage.scenario.clusters)
 
