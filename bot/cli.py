@@ -18,6 +18,7 @@ HOMES: Final[Mapping[str, tuple[str, ...]]] = {
     "bot.commands": (
         "calendar",
         "clusters",
+        "digest",
         "history",
         "plan",
         "schedule",

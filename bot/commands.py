@@ -32,6 +32,7 @@ from handlers.parse import parse
 from handlers.scheduling import start_of
 from handlers.views.calendar import render_calendar
 from handlers.views.clusters import render_clusters
+from handlers.views.digest import render_digest
 from handlers.views.plan import render_plan
 from handlers.views.run import render_run
 from handlers.views.runs import render_history, render_status
@@ -95,6 +96,14 @@ def clusters() -> None:
     """The configured clusters."""
     with opened_service(settings_of()) as service:
         show(render_clusters(service.clusters(), service.version_seen))
+
+
+@commands.command()
+def digest() -> None:
+    """Whose support ends, what it costs, what EKS newly offers. Looks at every cluster."""
+    with opened_service(settings_of()) as service:
+        for message in render_digest(service.digest_now()):
+            show(message)
 
 
 @commands.command()

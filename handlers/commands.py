@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeGuard
 from slack_bolt import App
 
 from handlers.conversation import Caller, Conversation, File, Work
+from handlers.digest import make_digest
 from handlers.errors import (
     Ack,
     Respond,
@@ -234,9 +235,9 @@ def tend(talk: Conversation, caller: Caller, wanted: MuteCommand | NoteCommand, 
 
 
 def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Message | None:
-    """Answer what only reads: at once from the store, or later from a worker (check, plan)."""
-    if isinstance(wanted, ClusterCommand):
-        examine(talk, caller, wanted.word, request_of(talk, wanted), tell)
+    """Answer what only reads: at once from the store, or later from a worker (check, plan, digest)."""
+    if isinstance(wanted, ClusterCommand) or wanted == Look(Word.DIGEST):
+        _begin(talk, caller, wanted, tell)
         return None
     if isinstance(wanted, ExplainCommand):
         return render_explanation(explain_check(wanted.code))
@@ -246,6 +247,13 @@ def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Mes
         return _help(talk, caller, wanted.word)
     talk.permit(caller.user, "status", [cluster.id for cluster in talk.service.clusters()])
     return _listed(talk, caller, wanted)
+
+
+def _begin(talk: Conversation, caller: Caller, wanted: ClusterCommand | Look, tell: Tell) -> None:
+    if isinstance(wanted, ClusterCommand):
+        examine(talk, caller, wanted.word, request_of(talk, wanted), tell)
+    else:
+        make_digest(talk, caller, tell)
 
 
 def _help(talk: Conversation, caller: Caller, word: Word | None) -> Message:

@@ -170,6 +170,12 @@ MANUAL: Final[Mapping[Word, Entry]] = {
         "status",
         _alone(Word.CALENDAR),
     ),
+    Word.DIGEST: Entry(
+        "whose support ends, what it costs, what EKS newly offers",
+        "Every cluster is looked at now. It also comes by itself once a week.",
+        "check",
+        _alone(Word.DIGEST),
+    ),
     Word.STATUS: Entry(
         "the runs that are not finished",
         "Each with a link to its thread, where its buttons are.",
@@ -290,6 +296,7 @@ GROUPS: Final[Mapping[str, tuple[Word, ...]]] = {
         Word.EXPLAIN,
         Word.STATUS,
         Word.CALENDAR,
+        Word.DIGEST,
         Word.HISTORY,
         Word.PREVIEW,
     ),

@@ -55,6 +55,7 @@ class Word(StrEnum):
     RESCHEDULE = "reschedule"
     CANCEL = "cancel"
     CALENDAR = "calendar"
+    DIGEST = "digest"
     STATUS = "status"
     PAUSE = "pause"
     RESUME = "resume"
@@ -72,7 +73,7 @@ class Word(StrEnum):
     EXPLAIN = "explain"
 
 
-LookWord = Literal[Word.CLUSTERS, Word.CALENDAR, Word.STATUS]
+LookWord = Literal[Word.CLUSTERS, Word.CALENDAR, Word.DIGEST, Word.STATUS]
 PlanWord = Literal[Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE]
 RunWord = Literal[
     Word.CANCEL,
@@ -85,7 +86,7 @@ RunWord = Literal[
     Word.TAKE_OVER,
 ]
 
-LOOK_WORDS: Final[tuple[LookWord, ...]] = (Word.CLUSTERS, Word.CALENDAR, Word.STATUS)
+LOOK_WORDS: Final[tuple[LookWord, ...]] = (Word.CLUSTERS, Word.CALENDAR, Word.DIGEST, Word.STATUS)
 PLAN_WORDS: Final[tuple[PlanWord, ...]] = (Word.CHECK, Word.PLAN, Word.START, Word.SCHEDULE)
 RUN_WORDS: Final[tuple[RunWord, ...]] = (
     Word.CANCEL,
@@ -110,6 +111,7 @@ USAGE: Final[Mapping[Word, str]] = {
     Word.RESCHEDULE: f"reschedule RUN|CLUSTER [{_START} | now]",
     Word.CANCEL: "cancel RUN|CLUSTER",
     Word.CALENDAR: "calendar",
+    Word.DIGEST: "digest",
     Word.STATUS: "status",
     Word.PAUSE: "pause RUN|CLUSTER",
     Word.RESUME: "resume RUN|CLUSTER",

@@ -38,12 +38,16 @@ class _Entry:
     button: Block
 
 
-def render_digest(digest: Digest) -> tuple[Message, ...]:
-    """The first stands by itself, the others go on where it ends: each is as long as Slack takes one to be."""
+def render_digest(digest: Digest, *, most: int | None = None) -> tuple[Message, ...]:
+    """The first stands by itself, the others go on where it ends: each is as long as Slack takes one to be.
+
+    Args:
+        most: so many messages; the least urgent clusters are left out then, and counted.
+    """
     title = f"Upgrade digest: {count(digest.clusters, 'cluster')}"
     summary = _summary(digest)
     head = [kit.section(f"*{title}*", *summary), *_unread(digest.unread)]
-    first, *more = _pages(digest, _size(head)) or [[]]
+    first, *more = _cut(_pages(digest, _size(head)), len(digest.lines), most) or [[]]
     text = "\n".join([title, *summary])
     return Message(text, [*head, *first]), *(Message(f"{title}, continued", page) for page in more)
 
@@ -102,6 +106,13 @@ def _pages(digest: Digest, taken: int) -> list[list[Block]]:
             page, taken = [], 0
         page.append(entry)
     return [*pages, _blocks(page)] if page else pages
+
+
+def _cut(pages: list[list[Block]], clusters: int, most: int | None) -> list[list[Block]]:
+    kept = pages[:most]
+    told = sum(len(block["elements"]) for page in kept for block in page if block["type"] == "actions")
+    left = [kit.context(f"… and {count(clusters - told, 'cluster')} more, less urgent than these.")]
+    return [*kept[:-1], [*kept[-1], *left]] if told < clusters else kept
 
 
 def _size(blocks: list[Block]) -> int:

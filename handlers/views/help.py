@@ -18,7 +18,16 @@ from handlers.words import USAGE, Word
 from upgrade.ports import Verb
 
 #: A button for what only reads: pressing an example must not begin anything.
-_READS: Final = (Word.CLUSTERS, Word.CHECK, Word.PLAN, Word.STATUS, Word.CALENDAR, Word.HISTORY, Word.EXPLAIN)
+_READS: Final = (
+    Word.CLUSTERS,
+    Word.CHECK,
+    Word.PLAN,
+    Word.STATUS,
+    Word.CALENDAR,
+    Word.DIGEST,
+    Word.HISTORY,
+    Word.EXPLAIN,
+)
 
 
 def render_help(command: str, own: Own, may: Callable[[Verb], bool]) -> Message:

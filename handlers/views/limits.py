@@ -32,6 +32,8 @@ CONFIRM_TEXT: Final = 300
 CONFIRM_BUTTON: Final = 30
 TEXT: Final = 4000
 TYPED: Final = 1000
+#: Messages that one response URL takes, within half an hour (docs.slack.dev/interactivity/handling-user-interaction).
+ANSWERS: Final = 5
 
 _CUT_ENTITY = re.compile(r"(?:&[a-z]{0,3}|<[^<>]*)$")
 

@@ -100,6 +100,13 @@ def render_looking(request: PlanRequest) -> Message:
     )
 
 
+def render_looking_at_all(clusters: int) -> Message:
+    return _line(
+        f"{Mark.LOOKING} Looking at {count(clusters, 'cluster')}. The answer comes here in a minute or two; "
+        "should I be restarted before, ask again."
+    )
+
+
 def _where(run_id: str, thread: str | None) -> str:
     return f"{link(thread, 'thread')} ({code(run_id)})" if thread else code(run_id)
 

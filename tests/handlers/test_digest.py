@@ -145,6 +145,16 @@ def test_one_cluster_more_than_fits_begins_the_next_message() -> None:
     assert (len(planned(first)), len(planned(second))) == (most, 1)
 
 
+def test_whoever_asks_gets_as_much_as_an_answer_takes_and_hears_how_many_are_left_out() -> None:
+    messages = render_digest(big(300), most=4)
+    assert len(messages) == 4
+    left = 300 - len(planned(*messages))
+    assert left > 0
+    assert told(messages[-1]).endswith(f"… and {left} clusters more, less urgent than these.")
+    assert_slack_takes(messages[-1])
+    assert render_digest(big(20), most=4) == render_digest(big(20))
+
+
 def test_nothing_from_outside_comes_alive() -> None:
     bad = ClusterId(account=HOSTILE, region=HOSTILE, name=HOSTILE)
     line = DigestLine(cluster=bad, version=k8s("1.34"), support=None)

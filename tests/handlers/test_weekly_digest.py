@@ -25,3 +25,17 @@ def test_it_comes_by_itself_and_a_plan_button_answers_whoever_presses_it(make_de
     assert desk.whispers("ada", NOTICES) == [], "nobody else sees it"
     assert len([one for one in workspace.messages(NOTICES) if not one.ephemeral_for]) == 1
     assert desk.runs() == []
+
+
+def test_the_word_digest_is_answered_to_whoever_types_it_and_to_nobody_else(make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    assert "Looking at 2 clusters." in desk.answer("digest")
+    wait_for(lambda: len(desk.whispers()) == 2)
+    digest = desk.whispers()[-1]
+    assert "Upgrade digest: 2 clusters" in said(digest)
+    assert desk.face.people.click("ada", digest, "request.plan:0").ok
+    wait_for(lambda: len(desk.whispers()) == 4)
+    assert "lab: plan 1.34 → 1.35" in said(desk.whispers()[-1])
+    assert desk.whispers("ben") == []
+    assert [one for one in desk.face.workspace.messages("ops") if one.by_bot and not one.ephemeral_for] == []
+    assert desk.runs() == []
