@@ -74,9 +74,8 @@ class Namers:
             **dict.fromkeys(_WEBHOOKS, versioned),
             **dict.fromkeys(_ROLES, whole),
         }
-
-    def __iter__(self) -> Iterator[tuple[str, frozenset[Pair]]]:
-        return iter(self._pairs.items())
+        #: What stands in each of their manifests (the end of its kind), and what it may name.
+        self.marks: Mapping[str, frozenset[Pair]] = {"WebhookConfiguration": versioned, "Role": whole}
 
     def naming_in(self, one: Mapping[Any, Any], group_version: str, kind: str) -> Naming | None:
         """What a manifest names; None when it is of no such kind, or names nothing of the table."""

@@ -21,8 +21,6 @@ _WHOLE: Final = re.compile(r"[^/]+/v\d+(?:alpha|beta)\d+")
 _ESCAPE: Final = re.compile(rb"\\[xuU/\r\n]")
 #: What a template engine would fill in or obey; with it a document is often no YAML.
 _TEMPLATE: Final = (b"{{", b"<%", b"{%")
-#: What else may stand for a value: variables of a shell or of envsubst.
-_VARIABLE: Final = (b"${", b"$(")
 _COMPUTED: Final = re.compile(rb"(?:apiVersion|kind)\\?[\"']?[ \t]*:[ \t]*\\?[\"']?(?:\{\{|\$\{|<%|\{%|\$\()")
 #: Where a kind need not stand beside its version: what stands there instead.
 _INSTEAD_OF_KIND: Final = {"ExecCredential": b"exec"}
@@ -43,8 +41,8 @@ class Prefilter:
         self._kinds = {name: tuple(sorted(found)) for name, found in kinds.items()}
         self._others = tuple((name, self._kinds[name]) for name in sorted(set(kinds) - whole))
         self._namers = tuple(
-            (kind.encode(), tuple((resource.encode(), group.encode()) for group, resource in sorted(pairs)))
-            for kind, pairs in Namers(rules)
+            (mark.encode(), tuple((resource.encode(), group.encode()) for group, resource in sorted(pairs)))
+            for mark, pairs in Namers(rules).marks.items()
         )
 
     def may_hold(self, content: bytes) -> bool:
@@ -53,10 +51,10 @@ class Prefilter:
 
     def _in_rules(self, content: bytes) -> bool:
         """Whether a webhook or a role may name a resource of the table there."""
-        return any(
-            kind in content and any(resource in content and group in content for resource, group in pairs)
-            for kind, pairs in self._namers
-        )
+        for mark, pairs in self._namers:
+            if mark in content and any(resource in content and group in content for resource, group in pairs):
+                return True
+        return False
 
     def names(self, content: bytes) -> bool:
         """Whether an API version of the table stands there, and a kind that the table has for it."""
@@ -75,7 +73,9 @@ class Prefilter:
 
 def computes(content: bytes) -> bool:
     """Whether an ``apiVersion`` or ``kind`` is left to a template engine."""
-    return any(mark in content for mark in (*_TEMPLATE, *_VARIABLE)) and _COMPUTED.search(content) is not None
+    # Spelt out, as every file is asked: a mark of a template engine, or a variable of a shell or of envsubst.
+    marked = b"{{" in content or b"${" in content or b"$(" in content or b"<%" in content or b"{%" in content
+    return marked and _COMPUTED.search(content) is not None
 
 
 def is_template(content: bytes) -> bool:
