@@ -64,7 +64,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 crash: $(VENV)/.dev
-	@$(COMPILED) $(BIN)/python -m pytest tests/crash tests/scenarios -m campaign -n $(WORKERS) --timeout 1500 $(ARGS)
+	@$(COMPILED) $(BIN)/python -m pytest -m campaign -n $(WORKERS) --timeout 1500 $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --no-header --upgrade
 lock:

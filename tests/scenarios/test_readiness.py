@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import unicodedata
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from sandbox.scenario import SHIPPED, ActionDenied, CheckSpec, Scenario, VerbDen
 from sandbox.stage import TO_UNSET, Stage
 from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
 from tests.patience import LONGEST
+from tests.sampling import sampled
 from tests.scenarios.play import Play
 from tests.warm_shell import WarmShell
 from upgrade.checks import REGISTRY, run_checks
@@ -144,8 +144,6 @@ def test_a_snapshot_is_judged_the_same_everywhere_to_the_byte(pristine: dict[str
 
 # -- nothing passes that cannot be seen --------------------------------------------------------------------------------
 
-#: One permission in so many is tried by `make test`, chosen by its name; all of them with `-m campaign`.
-ONE_IN: Final = 7
 NOT_ASKED: Final = {
     "eks:DescribeInsightsRefresh": "insights of today are not refreshed",
     "eks:StartInsightsRefresh": "insights of today are not refreshed",
@@ -245,14 +243,13 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sweep]:
         sweep.close()
 
 
-def swept() -> Iterator[Any]:
+def swept() -> Iterator[str]:
     accesses = [" ".join(one) for one in KUBERNETES_ACCESSES] + [*OPTIONAL_ACCESSES]
     for name in (*READ_ACTIONS, *OPTIONAL_ACTIONS, *accesses):
         plural = name.partition(" ")[2].partition(".")[0]
         if name in NOT_ASKED or plural in NOT_SERVED or name.endswith("resource.k8s.io"):
             continue
-        sampled = zlib.crc32(name.encode()) % ONE_IN == 0
-        yield pytest.param(name, marks=() if sampled else pytest.mark.campaign)
+        yield name
 
 
 def _kind(permission: str | None) -> str:
@@ -264,7 +261,7 @@ def test_with_every_permission_nothing_is_missing(sweep: Sweep) -> None:
     assert sweep.named() - {None} == set()
 
 
-@pytest.mark.parametrize("permission", [*swept()])
+@pytest.mark.parametrize("permission", [*sampled(swept(), 7)])
 def test_what_is_denied_is_named_by_the_report(sweep: Sweep, permission: str) -> None:
     verb, _, resource = permission.partition(" ")
     plural = resource if resource.startswith("/") else resource.partition(" ")[0].partition(".")[0]
