@@ -18,6 +18,7 @@ from handlers.views.progress import status_line
 from upgrade.events import UpgradeEvent
 from upgrade.records import Form, Record, render
 from upgrade.run import UpgradeRun
+from upgrade.service import UpgradeService
 from upgrade.timeline import Timeline, alt_text, timeline, title_of
 
 log = logging.getLogger(__name__)
@@ -68,21 +69,25 @@ def exported(run: UpgradeRun, events: Sequence[UpgradeEvent], form: Form, now: d
     return render(record, form)
 
 
-def record_file(run: UpgradeRun, events: Sequence[UpgradeEvent], form: Form, now: datetime) -> File:
-    """The same as a file to hand over."""
-    return File(f"{run.id}.{form.value}", f"Audit pack of {run.id}", exported(run, events, form, now))
+class RunFiles:
+    """The same as files to hand over."""
+
+    def __init__(self, service: UpgradeService) -> None:
+        self._service = service
+
+    def record(self, run: UpgradeRun, form: Form) -> File:
+        text = exported(run, self._service.events(run.id), form, self._service.now())
+        return File(f"{run.id}.{form.value}", f"Audit pack of {run.cluster.name}", text)
+
+    def picture(self, run: UpgradeRun) -> File | None:
+        return picture_file(run, self._service.events(run.id), self._service.now())
 
 
 def picture_file(run: UpgradeRun, events: Sequence[UpgradeEvent], now: datetime) -> File | None:
     """The picture of a run; None when there is nothing to show, or it cannot be drawn."""
     told = timeline(run, events, now)
     drawn = _drawn(told) if told and told.bars else b""
-    return File(picture_name(run), title_of(told), drawn, alt_text(told)) if told and drawn else None
-
-
-def picture_name(run: UpgradeRun) -> str:
-    """By which the picture is found again in a thread."""
-    return f"{run.id}.png"
+    return File(f"{run.id}.png", title_of(told), drawn, alt_text(told)) if told and drawn else None
 
 
 def _drawn(told: Timeline) -> bytes:

@@ -19,7 +19,7 @@ display_information:
 features:
   app_home:
     home_tab_enabled: true
-    messages_tab_enabled: true # where the full report of a check arrives, for whoever asked
+    messages_tab_enabled: true # where files arrive for whoever asked for them
     messages_tab_read_only_enabled: true
   bot_user:
     display_name: eks-upgrades
@@ -38,7 +38,7 @@ oauth_config:
       - channels:read # the id of the announcement channel
       - chat:write # the run message, its thread, the notice
       - commands # {command}
-      - files:write # the full report of a check
+      - files:write # reports, audit packs, the picture of a run
       - groups:history # as channels:history, for private channels that the bot was invited to
       - groups:read # as channels:read, likewise
       - im:history # as channels:history, for direct messages of the bot

@@ -15,6 +15,7 @@ from bot.digests import Digests
 from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
 from bot.outbox import Item, Messages, Outbox
 from bot.pacing import Pacing
+from bot.pictures import PictureOf, Pictures
 from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
 from bot.stories import Stories
 from handlers.conversation import File
@@ -67,6 +68,7 @@ class Notifier:
         delivered: called when a notice exists in Slack or Slack is back, so that the engine need not wait to look.
         wording: the words of notices.
         digests: the weekly digest, if there is one.
+        picture_of: draws the picture under the end of a run's story.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Notifier:
         pacing: Pacing | None = None,
         wording: Wording = ENGLISH,
         digests: Digests | None = None,
+        picture_of: PictureOf = lambda *_: None,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -93,6 +96,7 @@ class Notifier:
         self._delivered = delivered
         self._digests = digests
         self._outbox = Outbox(messages, calls, pacing or Pacing())
+        self._pictures = Pictures(self._outbox, picture_of)
         self._notices = Notices(
             runs,
             messages,
@@ -245,11 +249,14 @@ class Notifier:
         calls = self._people.deliver(run, rows, events, row)
         edit = None
         if behind:
-            # Shown in full only with its thread, notice and calls: until then the run counts as behind.
-            whole = entry is None and notice is None and calls is None and glass is None
-            seq = run.last_seq if whole else row.shown_seq
+            # Shown in full only with its thread, notice, calls and picture: until then the run counts as behind.
+            told = entry is None and notice is None and calls is None and glass is None
+            drawn = not self._pictures.due(run, rows)
+            seq = run.last_seq if told and drawn else row.shown_seq
             urgent = run.status not in CAN_WAIT
             edit = self._outbox.edit(row, self._render_run(run, events, problem), seq, urgent=urgent)
+            if told and not drawn and edit is None:  # words first
+                return self._pictures.deliver(run, rows, events, row)
         dues = (self._notices.due_in(run, rows, events), self._people.due_in(run, events))
         waits = (entry, glass, notice, calls, edit, *dues)
         return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)

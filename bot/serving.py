@@ -20,6 +20,7 @@ from bot.caller import Caller
 from bot.calling import call_policy, webhooks_of
 from bot.config import WELL_KNOWN, Settings
 from bot.digests import Digests
+from bot.export import RunFiles, picture_file
 from bot.fleet_watch import FleetWatch
 from bot.health import Health, health_file
 from bot.homes import Homes
@@ -126,6 +127,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         pacing=outside.pacing,
         wording=settings.announcements.wording,
         digests=_digests(settings, service, store),
+        picture_of=lambda run, events: picture_file(run, events, service.now()),
     )
     delivery.notifier = notifier
     caller = Caller(
@@ -142,7 +144,8 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     service.on_events(homes.wake)
     answers = Answers()
     channel = settings.operations_channel
-    talk = Conversation(service, notifier, access, settings.slack.command, channel, homes=homes, later=answers.later)
+    files, command = RunFiles(service), settings.slack.command
+    talk = Conversation(service, notifier, access, files, command, channel, homes=homes, later=answers.later)
     listener = make_listener(settings.slack, make_app(settings.slack, calls, talk))
     health = Health(
         health_file(settings),

@@ -195,17 +195,50 @@ class SlackCalls:
     def hand_over(self, user: str, file: File) -> None:
         """Upload a file and share it with one person, as a direct message."""
         self._call(
-            self._client.files_upload_v2, channels=[user], filename=file.name, title=file.title, content=file.content
+            self._client.files_upload_v2,
+            channels=[user],
+            filename=file.name,
+            title=file.title,
+            content=file.content,
+            alt_txt=file.alt or None,
         )
 
     def publish_home(self, user: str, view: Block) -> None:
         self._call(self._client.views_publish, user_id=user, view=view)
+
+    def share(self, channel: str, thread: str, file: File) -> None:
+        """Upload a file into a thread. It carries no metadata, so `has_file` finds it by its name."""
+        self._call(
+            self._client.files_upload_v2,
+            channel=channel,
+            thread_ts=thread,
+            filename=file.name,
+            title=file.title,
+            content=file.content,
+            alt_txt=file.alt or None,
+        )
+
+    def has_file(self, channel: str, thread: str, name: str) -> bool:
+        """Whether we have put a file of that name into a thread."""
+        own = self.workspace().bot_user_id
+        return any(
+            message.get("user") == own and name in (file.get("name") for file in message.get("files") or ())
+            for message in self._newest(channel, thread)
+        )
 
     def join(self, channel: str) -> None:
         self._call(self._client.conversations_join, channel=channel)
 
     def find(self, channel: str, payload: dict[str, Any], *, thread: str | None = None) -> str | None:
         """The ts of our message with that payload in its metadata, among the newest in the channel or a thread."""
+        for message in self._newest(channel, thread):
+            metadata = message.get("metadata") or {}
+            if metadata.get("event_type") == EVENT_TYPE and metadata.get("event_payload") == payload:
+                return str(message["ts"])
+        return None
+
+    def _newest(self, channel: str, thread: str | None) -> Iterator[dict[str, Any]]:
+        """Messages of a channel or a thread, as many as are worth a search."""
         cursor = ""
         for _ in range(_PAGES):
             arguments = {"channel": channel, "include_all_metadata": True, "limit": 200, "cursor": cursor}
@@ -213,14 +246,10 @@ class SlackCalls:
                 page = self._call(self._client.conversations_history, **arguments)
             else:
                 page = self._call(self._client.conversations_replies, ts=thread, **arguments)
-            for message in page["messages"]:
-                metadata = message.get("metadata") or {}
-                if metadata.get("event_type") == EVENT_TYPE and metadata.get("event_payload") == payload:
-                    return str(message["ts"])
+            yield from page["messages"]
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                break
-        return None
+                return
 
     def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
         try:

@@ -22,6 +22,7 @@ from handlers.errors import (
     open_dialog,
     say,
 )
+from handlers.keeping import tell_of_run
 from handlers.manual import MANUAL
 from handlers.moves import first_moves
 from handlers.own import own_of
@@ -62,6 +63,7 @@ from handlers.words import (
     Command,
     CommandUnclear,
     ExplainCommand,
+    ExportCommand,
     HelpCommand,
     HistoryCommand,
     LiftCommand,
@@ -74,6 +76,7 @@ from handlers.words import (
     RescheduleCommand,
     RunCommand,
     RunWord,
+    StatusCommand,
     Word,
 )
 from upgrade.checks.explained import explain as explain_check
@@ -241,8 +244,8 @@ def look(talk: Conversation, caller: Caller, wanted: Command, tell: Tell) -> Mes
         return None
     if isinstance(wanted, ExplainCommand):
         return render_explanation(explain_check(wanted.code))
-    if isinstance(wanted, PreviewCommand):
-        return _preview(talk, caller, wanted)
+    if isinstance(wanted, PreviewCommand | StatusCommand | ExportCommand):
+        return tell_of_run(talk, caller, wanted)
     if isinstance(wanted, HelpCommand):
         return _help(talk, caller, wanted.word)
     talk.permit(caller.user, "status", [cluster.id for cluster in talk.service.clusters()])
@@ -284,12 +287,6 @@ def _listed(talk: Conversation, caller: Caller, wanted: Command) -> Message:
             return told
         return with_moves(told, first_moves(own_of(service, caller.user), Word.CALENDAR, Word.HISTORY))
     return render_clusters(service.clusters(), service.version_seen)
-
-
-def _preview(talk: Conversation, caller: Caller, wanted: PreviewCommand) -> Message:
-    run = talk.service.run_of(wanted.subject)
-    talk.permit(caller.user, "status", [run.cluster])
-    return talk.post.preview(run)
 
 
 def examine(talk: Conversation, caller: Caller, word: PlanWord, request: PlanRequest, tell: Tell) -> None:

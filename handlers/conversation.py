@@ -14,6 +14,7 @@ from handlers.zones import Zones
 from upgrade.eks import ClusterId
 from upgrade.errors import NotAllowed
 from upgrade.ports import Access, Refused, Verb
+from upgrade.records import Form
 from upgrade.run import UpgradeRun
 from upgrade.service import UpgradeService
 
@@ -77,6 +78,18 @@ class NoHomes:
         pass
 
 
+class Files(Protocol):
+    """What the conversation asks of whoever writes and draws what is left of a run."""
+
+    def record(self, run: UpgradeRun, form: Form) -> File:
+        """Its audit pack."""
+        ...
+
+    def picture(self, run: UpgradeRun) -> File | None:
+        """Its timeline; None when there is nothing to show, or it cannot be drawn."""
+        ...
+
+
 class Origins:
     """The newest requests to start and their answers: the store knows the origins of decisions only."""
 
@@ -114,6 +127,7 @@ class Conversation:
 
     Args:
         access: who may look; who may act is asked by the engine after the commit, before it counts.
+        files: writes and draws what is left of a run.
         command: the slash command, which is a setting.
         channel: where runs are shown that were asked for outside of a channel (App Home); None when there is none.
         homes: shows App Home.
@@ -123,6 +137,7 @@ class Conversation:
     service: UpgradeService
     post: Post
     access: Access
+    files: Files
     command: str = "/eks-upgrade"
     channel: str | None = None
     starts: Origins = field(default_factory=Origins)

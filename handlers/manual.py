@@ -12,6 +12,7 @@ from handlers.parse import parse
 from handlers.words import USAGE, CommandUnclear, Word
 from upgrade.plan import NodePolicy, Scope
 from upgrade.ports import Verb
+from upgrade.records import Form
 from upgrade.roles import LOOK, roles_of
 
 TIMES: Final = ("2026-11-24 22:00", "tomorrow 22:00", "fri 22:00 Europe/Berlin", "22:00 UTC")
@@ -28,6 +29,7 @@ PLACEHOLDERS: Final[Mapping[str, str]] = {
     "TEXT": "whatever others should know",
     "CODE": "three letters and three digits, as a finding shows it",
     "WORD": "any word of `help`",
+    "FORMAT": f"{', '.join(f'`{one}`' for one in Form)}; left out, `{Form.HTML}`",
     "LENGTH": "such as `30m` or `2h`; left out, one hour",
 }
 _PLACEHOLDER: Final = re.compile(r"[A-Z]{3,}")
@@ -177,10 +179,16 @@ MANUAL: Final[Mapping[Word, Entry]] = {
         _alone(Word.DIGEST),
     ),
     Word.STATUS: Entry(
-        "the runs that are not finished",
-        "Each with a link to its thread, where its buttons are.",
+        "the runs that are not finished, or one run",
+        "Each with a link to its thread, where its buttons are. Of one run a picture comes to your messages with me.",
         "status",
-        _alone(Word.STATUS),
+        lambda own: [Word.STATUS.value, f"{Word.STATUS} {_subject(own)}"],
+    ),
+    Word.EXPORT: Entry(
+        "the audit pack of a run, to keep or to hand on",
+        "A file in your messages with me: plan, approvals, waivers, events, calls of AWS; in `html` also the picture.",
+        "status",
+        lambda own: [f"{Word.EXPORT} {_subject(own)}", f"{Word.EXPORT} {_subject(own)} {Form.CSV}"],
     ),
     Word.PAUSE: Entry(
         "start nothing more; what is under way finishes",
@@ -298,6 +306,7 @@ GROUPS: Final[Mapping[str, tuple[Word, ...]]] = {
         Word.CALENDAR,
         Word.DIGEST,
         Word.HISTORY,
+        Word.EXPORT,
         Word.PREVIEW,
     ),
     "To begin": (Word.START, Word.SCHEDULE, Word.RESCHEDULE, Word.CANCEL),

@@ -16,6 +16,7 @@ from handlers.words import (
     ClusterCommand,
     Command,
     CommandUnclear,
+    ExportCommand,
     HistoryCommand,
     LiftCommand,
     Look,
@@ -25,6 +26,7 @@ from handlers.words import (
     PreviewCommand,
     RescheduleCommand,
     RunCommand,
+    StatusCommand,
     Word,
 )
 from upgrade.eks import ClusterId
@@ -53,7 +55,15 @@ _ALIKE: Final = 4
 #: They end something: a form, or a person who types them.
 _FINAL: Final = (Word.ABORT, Word.CANCEL)
 RunsCommand = (
-    RunCommand | RescheduleCommand | LiftCommand | BreakGlassCommand | MuteCommand | NoteCommand | PreviewCommand
+    RunCommand
+    | RescheduleCommand
+    | LiftCommand
+    | BreakGlassCommand
+    | MuteCommand
+    | NoteCommand
+    | PreviewCommand
+    | StatusCommand
+    | ExportCommand
 )
 
 

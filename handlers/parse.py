@@ -20,6 +20,7 @@ from handlers.words import (
     Command,
     CommandUnclear,
     ExplainCommand,
+    ExportCommand,
     HelpCommand,
     HistoryCommand,
     LiftCommand,
@@ -32,6 +33,7 @@ from handlers.words import (
     RescheduleCommand,
     RunCommand,
     RunWord,
+    StatusCommand,
     Word,
     meant,
     near,
@@ -39,6 +41,7 @@ from handlers.words import (
     shown,
 )
 from upgrade.plan import NodePolicy, Scope
+from upgrade.records import Form
 from upgrade.versions import KubernetesVersion
 from upgrade.words import nearest_first
 
@@ -91,7 +94,7 @@ def _behind(word: Word, rest: Sequence[str], text: str) -> Command:
         return _reschedule(rest)
     if word is Word.LIFT:
         return _lift(rest, text)
-    if word in (Word.MUTE, Word.NOTE, Word.BREAK_GLASS):
+    if word in (Word.MUTE, Word.NOTE, Word.BREAK_GLASS, Word.EXPORT):
         return _with_words(word, _subject(word, rest), rest[1:])
     return _short_command(word, rest)
 
@@ -106,12 +109,17 @@ def _with_words(word: Word, subject: str, rest: Sequence[str]) -> Command:
     """A word for a run with more behind it."""
     if word is Word.MUTE:
         return _mute(subject, rest)
+    if word is Word.EXPORT:
+        return _export(subject, rest)
     return _note(subject, rest) if word is Word.NOTE else _break_glass(subject, rest)
 
 
 def _short_command(word: Word, rest: Sequence[str]) -> Command:
     """A word with at most one more behind it."""
-    _nothing_more(word, rest if word in LOOK_WORDS else rest[1:])
+    alone = word in LOOK_WORDS and word is not Word.STATUS
+    _nothing_more(word, rest if alone else rest[1:])
+    if word is Word.STATUS and rest:
+        return StatusCommand(_subject(word, rest))
     if word in LOOK_WORDS:
         return Look(word)
     if word in RUN_WORDS:
@@ -121,6 +129,11 @@ def _short_command(word: Word, rest: Sequence[str]) -> Command:
     if word is Word.EXPLAIN:
         return ExplainCommand(_code(rest))
     return HistoryCommand(_cluster(rest[0]) if rest else None)
+
+
+def _export(subject: str, rest: Sequence[str]) -> ExportCommand:
+    _nothing_more(Word.EXPORT, rest[1:])
+    return ExportCommand(subject, _choice(Form, rest[0], "a format")) if rest else ExportCommand(subject)
 
 
 def parse_in_thread(text: str) -> RunWord | MuteCommand | NoteCommand:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from upgrade.errors import UpgradeError
 from upgrade.plan import NodePolicy, Scope
+from upgrade.records import Form
 from upgrade.verbs import MUTED
 from upgrade.versions import KubernetesVersion
 
@@ -57,6 +58,7 @@ class Word(StrEnum):
     CALENDAR = "calendar"
     DIGEST = "digest"
     STATUS = "status"
+    EXPORT = "export"
     PAUSE = "pause"
     RESUME = "resume"
     RETRY = "retry"
@@ -112,7 +114,8 @@ USAGE: Final[Mapping[Word, str]] = {
     Word.CANCEL: "cancel RUN|CLUSTER",
     Word.CALENDAR: "calendar",
     Word.DIGEST: "digest",
-    Word.STATUS: "status",
+    Word.STATUS: "status [RUN|CLUSTER]",
+    Word.EXPORT: "export RUN|CLUSTER [FORMAT]",
     Word.PAUSE: "pause RUN|CLUSTER",
     Word.RESUME: "resume RUN|CLUSTER",
     Word.RETRY: "retry RUN|CLUSTER",
@@ -251,6 +254,27 @@ class PreviewCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusCommand:
+    """How one run stands."""
+
+    subject: str
+
+    def __str__(self) -> str:
+        return f"status {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCommand:
+    """The audit pack of a run."""
+
+    subject: str
+    form: Form = Form.HTML
+
+    def __str__(self) -> str:
+        return f"export {self.subject} {self.form}"
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryCommand:
     cluster: str | None = None
 
@@ -290,6 +314,8 @@ Command = (
     | MuteCommand
     | NoteCommand
     | PreviewCommand
+    | StatusCommand
+    | ExportCommand
     | HistoryCommand
     | ExplainCommand
 )

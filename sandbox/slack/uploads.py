@@ -15,6 +15,7 @@ class Upload:
     length: int
     content: bytes | None = None
     title: str = ""
+    alt: str = ""
     finished: bool = False
 
 
@@ -24,8 +25,8 @@ class Uploads:
     def __init__(self) -> None:
         self._uploads: dict[str, Upload] = {}
 
-    def begin(self, file_id: str, filename: str, length: int) -> Upload:
-        upload = Upload(secrets.token_urlsafe(18), file_id, filename, length)
+    def begin(self, file_id: str, filename: str, length: int, alt: str = "") -> Upload:
+        upload = Upload(secrets.token_urlsafe(18), file_id, filename, length, alt=alt)
         self._uploads[file_id] = upload
         return upload
 
@@ -52,7 +53,8 @@ class Uploads:
 
     def info(self, file_id: str) -> Json:
         upload = self._find(file_id)
-        return {"id": file_id, "name": upload.filename, "title": upload.title, "size": upload.length, "mode": "hosted"}
+        told = {"id": file_id, "name": upload.filename, "title": upload.title, "size": upload.length, "mode": "hosted"}
+        return told | ({"alt_txt": upload.alt} if upload.alt else {})
 
     def content(self, file_id: str) -> bytes:
         return self._find(file_id).content or b""

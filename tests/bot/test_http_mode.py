@@ -38,7 +38,7 @@ def http() -> Iterator[tuple[HttpListener, SlackFace]]:
         settings: SlackSettings = slack_settings(face).model_copy(update={"mode": "http", "port": port})
         calls = SlackCalls(make_client(settings))
         nobody: Any = None  # help asks nothing of them
-        talk = Conversation(nobody, nobody, nobody)
+        talk = Conversation(nobody, nobody, nobody, nobody)
         listener = HttpListener(settings, make_app(settings, calls, talk))
         listener.start()
         yield listener, face

@@ -20,7 +20,9 @@ class _Order:
         self.happened: list[str] = []
         self.left: list[Callable[[], object]] = []
         nobody = cast("Any", None)
-        self.talk = Conversation(cast("UpgradeService", nobody), nobody, cast("Access", nobody), later=self.left.append)
+        self.talk = Conversation(
+            cast("UpgradeService", nobody), nobody, cast("Access", nobody), nobody, later=self.left.append
+        )
 
     def note(self, what: str, **_arguments: Any) -> Message:
         self.happened.append(what)

@@ -145,6 +145,34 @@ def test_the_whole_report_is_a_file_for_whoever_asked(desk: Desk) -> None:
     assert not [one for one in desk.face.workspace.messages("ops") if one.files], "nobody else sees it"
 
 
+def test_the_audit_pack_of_a_run_is_a_file_for_whoever_asked(desk: Desk) -> None:
+    run = started(desk)
+    desk.until_status(RunStatus.AWAITING_APPROVAL)
+    for form, begins in (("html", b"<!DOCTYPE html>"), ("json", b"{"), ("csv", b"run,cluster"), ("md", b"# Upgrade")):
+        answer = desk.answer(f"export prod-eu {form}")
+        assert files_of(desk)[f"{run.id}.{form}"].startswith(begins)
+        assert f"The audit pack of prod-eu is in your messages with me: `{run.id}.{form}`." in answer
+
+
+def test_status_of_one_run_has_no_buttons_and_its_picture_is_in_their_messages(desk: Desk) -> None:
+    run = started(desk)
+    desk.until_status(RunStatus.AWAITING_APPROVAL)
+    answer = desk.answer("status prod-eu")
+    assert "prod-eu: Kubernetes 1.34 → 1.35" in answer
+    assert f"Its picture `{run.id}.png` is in your messages with me" in answer
+    assert buttons_of(desk.whispers()[-1]) == []
+    assert files_of(desk)[f"{run.id}.png"].startswith(b"\x89PNG")
+    assert "neither a run nor a cluster" in desk.answer("status nobody")
+
+
+def files_of(desk: Desk) -> dict[str, bytes]:
+    """What ada has been handed, by its name."""
+    workspace = desk.face.workspace
+    direct = workspace.direct_message(workspace.user("ada").id)
+    files = [file for message in workspace.messages(direct.id) for file in message.files]
+    return {file["name"]: workspace.uploads.content(file["id"]) for file in files}
+
+
 def test_without_the_scope_the_answer_says_where_the_report_is(make_desk: MakeDesk, make_face: MakeFace) -> None:
     """An app that was installed from an older manifest has no files:write."""
     old = AppManifest.from_yaml(
@@ -201,11 +229,14 @@ def test_from_the_command_to_the_upgraded_cluster(desk: Desk) -> None:
     assert "Control plane to 1.35" in waiting
     desk.approve()
     run = desk.until_status(RunStatus.SUCCEEDED)
-    desk.until(lambda: "Done in" in said(desk.top) and "Done in" in desk.thread()[-1])
+    desk.until(lambda: "Done in" in said(desk.top) and desk.face.workspace.thread("ops", desk.top.ts)[-1].files)
+    assert "Done in" in desk.thread()[-2]
     assert str(desk.clusters["prod-eu"].snapshot.control_plane.version) == "1.35"
     assert "approved by <@U0BEN>" in said(desk.top)
     assert desk.buttons() == []
-    assert "The control plane can go back one minor until" in said(desk.face.workspace.thread("ops", desk.top.ts)[-1])
+    final, picture = desk.face.workspace.thread("ops", desk.top.ts)[-2:]
+    assert "The control plane can go back one minor until" in said(final)
+    assert picture.files[0]["name"] == f"{run.id}.png"
     notice, *_ = desk.face.workspace.messages("maintenance-notices")
     desk.until(lambda: "Finished" in desk.face.workspace.messages("maintenance-notices")[0].text)
     assert desk.face.workspace.permalink(desk.top) in said(notice)
@@ -328,11 +359,7 @@ def test_approve_asks_for_the_check_list_and_counts_with_every_item_ticked(desk:
     desk.until_status(RunStatus.SUCCEEDED)
     told = desk.entry("<@U0BEN> ticked: Release notes of 1.35; ")
     assert "<@U0BEN> approved the plan" in told
-    desk.until(
-        lambda: (
-            "Ticked by <@U0BEN>: Release notes of 1.35; " in said(desk.face.workspace.thread("ops", desk.top.ts)[-1])
-        )
-    )
+    assert desk.entry("Ticked by <@U0BEN>: Release notes of 1.35; ")
     assert [tick.item for tick in desk.runs()[0].ticks] == items
 
 
@@ -615,7 +642,7 @@ def test_the_requesters_own_approval_does_not_count(make_desk: MakeDesk) -> None
 
 def test_a_redelivered_start_is_one_run_even_when_the_first_was_turned_down(desk: Desk) -> None:
     nobody: Any = None
-    talk = Conversation(desk.server.service, desk.server.notifier, nobody)
+    talk = Conversation(desk.server.service, desk.server.notifier, nobody, nobody)
     request = PlanRequest(cluster=desk.clusters["prod-eu"].snapshot.cluster)
     typed = Caller("U0BEN", "C0OPS", "command:1.2.3")
     first = start(talk, typed, request)

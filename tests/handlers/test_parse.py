@@ -17,6 +17,7 @@ from handlers.words import (
     Command,
     CommandUnclear,
     ExplainCommand,
+    ExportCommand,
     HelpCommand,
     HistoryCommand,
     LiftCommand,
@@ -27,9 +28,11 @@ from handlers.words import (
     PreviewCommand,
     RescheduleCommand,
     RunCommand,
+    StatusCommand,
     Word,
 )
 from upgrade.plan import NodePolicy, Scope
+from upgrade.records import Form
 from upgrade.versions import KubernetesVersion
 
 NAMES = st.from_regex(r"[0-9A-Za-z][0-9A-Za-z_-]{0,30}", fullmatch=True)
@@ -70,6 +73,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(MuteCommand, CLUSTERS, st.integers(0, 9999).map(lambda minutes: timedelta(minutes=minutes))),
     st.builds(NoteCommand, CLUSTERS, SENTENCES),
     st.builds(PreviewCommand, CLUSTERS),
+    st.builds(StatusCommand, CLUSTERS),
+    st.builds(ExportCommand, CLUSTERS, st.sampled_from(Form)),
     st.builds(HelpCommand, st.none() | st.sampled_from(Word)),
     st.builds(HistoryCommand, st.none() | CLUSTERS),
 )
@@ -161,6 +166,10 @@ def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
         ("Break-Glass prod-eu a hole  is used", BreakGlassCommand("prod-eu", "a hole is used")),
         ("history", HistoryCommand()),
         ("Preview prod-eu", PreviewCommand("prod-eu")),
+        ("status", Look(Word.STATUS)),
+        ("status r-12ab", StatusCommand("r-12ab")),
+        ("export prod-eu", ExportCommand("prod-eu", Form.HTML)),
+        ("Export prod-eu CSV", ExportCommand("prod-eu", Form.CSV)),
         ("explain pdb001", ExplainCommand("PDB001")),
     ],
 )
@@ -189,7 +198,11 @@ def test_commands(text: str, command: Command) -> None:
         ("approve prod-eu", "To approve, use the button", "status"),
         ("pause", "Which run shall I pause?", "pause RUN|CLUSTER"),
         ("pause a b", "“b” is too much.", "pause RUN|CLUSTER"),
-        ("status now", "“now” is too much.", "status"),
+        ("status prod-eu now", "“now” is too much.", "status [RUN|CLUSTER]"),
+        ("status <!channel>", "“<!channel>” is neither a run nor a cluster.", "status [RUN|CLUSTER]"),
+        ("export", "Which run shall I export?", "export RUN|CLUSTER [FORMAT]"),
+        ("export prod-eu pdf", "“pdf” is not a format.", "Allowed: json, md, csv, html."),
+        ("export prod-eu md now", "“now” is too much.", "export RUN|CLUSTER [FORMAT]"),
         ("schedule", "Which cluster shall I schedule?", "schedule CLUSTER [to VERSION]"),
         ("schedule at tomorrow 22:00", "Which cluster shall I schedule?", "at TIME | in the next window"),
         ("schedule prod-eu 22:00", "I do not know “22:00” here.", "Did you mean at 22:00?"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox.slack import limits
 from sandbox.slack.api.calls import Call, method
 from sandbox.slack.errors import InvalidArguments, SlackError
 from sandbox.slack.model import Channel
@@ -11,7 +12,10 @@ from sandbox.slack.schema import Json
 @method("files.getUploadURLExternal", "tier4", "files:write")
 def get_upload_url(call: Call) -> Json:
     length = call.args.number("length", 0, 1_000_000_000)
-    upload = call.workspace.uploads.begin(call.workspace.new_id("F"), call.args.text("filename"), length)
+    alt = call.args.maybe("alt_txt") or ""
+    if len(alt) > limits.ALT_TEXT:
+        raise InvalidArguments(f"must be less than {limits.ALT_TEXT + 1} characters [json-pointer:/alt_txt]")
+    upload = call.workspace.uploads.begin(call.workspace.new_id("F"), call.args.text("filename"), length, alt)
     return {"upload_url": f"{call.url}upload/{upload.key}", "file_id": upload.file_id}
 
 
