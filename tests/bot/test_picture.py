@@ -8,14 +8,16 @@ import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from bot.picture import LINE, WIDTH, draw, scale
 from tests.handlers import samples
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import RunStatus
-from upgrade.timeline import Bar, BarState, Span, Timeline, folds, timeline
+from upgrade.timeline import Bar, BarState, Span, Timeline, alt_text, folds, timeline
 
 HOUR = timedelta(hours=1)
 HOSTILE = ("$\\frac{1}{0}$", "$x^2$ \\unknown{", "<b>&amp;", "\u202eabc\x1b[0m", "群組 🚀", "a" * 4000, "", "\n\n")
@@ -76,6 +78,24 @@ def test_hostile_names_stay_words(text: str) -> None:
     assert size_of(draw(with_titles(of_a_run(), text)))[0] == WIDTH
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"), [("群組", "??"), ("a\nb", "a b"), ("\u202eabc", "?abc"), ("a" * 4000, "a" * 35 + "…")]
+)
+def test_what_the_font_has_not_is_a_question_mark_and_a_title_is_one_short_line(text: str, shown: str) -> None:
+    assert pixels(text) == pixels(shown)
+
+
+def test_a_formula_is_what_was_typed() -> None:
+    assert len({pixels("$x^2$"), pixels("x^2"), pixels("x2")}) == 3
+
+
+def pixels(title: str) -> bytes:
+    told = of_a_run()
+    bars = tuple(one.model_copy(update={"title": title}) for one in told.bars)
+    with Image.open(BytesIO(draw(told.model_copy(update={"bars": bars})))) as image:
+        return image.tobytes()
+
+
 def test_a_run_without_anything_to_show_is_drawn_all_the_same() -> None:
     told = of_a_run()
     nothing = told.model_copy(
@@ -117,3 +137,12 @@ def test_a_finished_run_with_rests_fits_on_a_phone() -> None:
     found = timeline(run, (), samples.NOW + HOUR)
     assert found is not None
     assert size_of(draw(found))[1] < 2 * WIDTH
+
+
+def test_every_state_of_a_run_can_be_drawn_and_told() -> None:
+    for status in RunStatus:
+        told = timeline(samples.run(status), (), samples.NOW + HOUR)
+        assert (told is None) == (status in (RunStatus.CHECKING, RunStatus.BLOCKED))
+        if told is not None:
+            assert size_of(draw(told))[0] == WIDTH
+            assert alt_text(told)

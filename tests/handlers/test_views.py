@@ -12,6 +12,7 @@ import pytest
 from handlers.ids import Action
 from handlers.views.buttons import applicable
 from handlers.views.final import render_final
+from handlers.views.kept import render_kept, render_standing
 from handlers.views.kit import Message
 from handlers.views.notice import render_notice, render_reply
 from handlers.views.notice_facts import Also, NoticeFacts, notice_facts
@@ -31,6 +32,7 @@ from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Report, Severity
 from upgrade.gates import GateTerms
 from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
+from upgrade.records import Form
 from upgrade.run import Approval, BrokenGlass, Intent, Lift, RunStatus, StepState, StepStatus, UpgradeRun
 from upgrade.verbs import LONGEST_NOTE
 from upgrade.versions import KubernetesVersion
@@ -134,6 +136,8 @@ def every_view(run: UpgradeRun, event: UpgradeEvent, report: Report, request: Pl
         render_notice(facts := facts_of(run, environment="<!channel> prod", owner="@platform <!here>", thread=THREAD)),
         *(render_reply(NoticeReply(key="", kind=kind, due_at=NOW, at=NOW), facts) for kind in ReplyKind),
         render_final(run, RECORD, event.data),
+        render_standing(run, [event], THREAD, "r-1.png", now=NOW),
+        render_kept(run, "r-1.html", sent=True, form=Form.HTML),
         render_report(report, request),
         render_plan(
             plan, report, request, [V35, V36, KubernetesVersion(1, 37)], startable=True, times=work_times_of(run)

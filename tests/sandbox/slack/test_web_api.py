@@ -279,6 +279,14 @@ def test_a_file_for_one_person_arrives_as_a_direct_message(face: SlackFace, clie
     assert face.workspace.messages("C0OPS") == []
 
 
+def test_a_picture_carries_words_for_those_who_do_not_see_it(face: SlackFace, client: WebClient) -> None:
+    client.files_upload_v2(channel="C0OPS", filename="a.png", content=b"\x89PNG", alt_txt="A timeline.")
+    (message,) = face.workspace.messages("C0OPS")
+    assert message.files[0]["alt_txt"] == "A timeline."
+    long = {"filename": "a.png", "length": 4, "alt_txt": "a" * 1001}
+    assert refusal(client.files_getUploadURLExternal, **long) == "invalid_arguments"
+
+
 def test_a_file_of_another_length_is_refused(face: SlackFace, client: WebClient) -> None:
     upload = client.files_getUploadURLExternal(filename="plan.json", length=10)
     request = urllib.request.Request(upload["upload_url"], data=b"short", method="POST")
