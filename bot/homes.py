@@ -184,8 +184,11 @@ class Homes:
         except SlackRefused as refused:
             log.warning("Slack does not take App Home of %s: %s", user, refused.code)
             look = ""
+        except Exception:
+            log.exception("App Home of %s cannot be drawn", user)
+            view, look = {}, ""
         home.seen, home.shown, home.drawn_at = news, look, self._pacing.clock()
-        self._remember(user, home, str(view.get("private_metadata", "")), choice)
+        self._remember(user, home, str(view.get("private_metadata", choice)), choice)
         return float("inf")
 
     def _again(self, home: _Home, wanted: bool, seconds: float) -> float:

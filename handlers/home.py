@@ -78,7 +78,15 @@ def home_view(talk: Conversation, user: str, choice: str) -> Block:
         command=talk.command,
         startable=talk.channel is not None,
     )
-    return render_home(board, talk.post.thread_link, HomeChoice.decode(choice) if choice else None)
+    return render_home(board, talk.post.thread_link, _kept(choice))
+
+
+def _kept(choice: str) -> HomeChoice:
+    """What was kept of a choice; what another version wrote is none."""
+    try:
+        return HomeChoice.decode(choice)
+    except ValueUnreadable:
+        return HomeChoice()
 
 
 def _commit_mention(talk: Conversation, body: dict[str, Any], next: Callable[[], Any]) -> None:  # noqa: A002 -- Bolt's name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from handlers.ids import HomeChoice, environment_key
@@ -16,6 +16,7 @@ from upgrade.eks import ClusterId
 from upgrade.findings import Readiness
 from upgrade.fleet import ClusterFacts, Verdict
 from upgrade.run import RunStatus, UpgradeRun
+from upgrade.support import EXTENDED_COST_A_MONTH
 
 #: Clusters that a page shows.
 PAGE: Final = 20
@@ -23,7 +24,7 @@ PAGE: Final = 20
 SOON: Final = timedelta(days=60)
 _MARKS: Final = {Readiness.READY: Mark.DONE, Readiness.BLOCKED: Mark.BLOCKED, Readiness.UNKNOWN: Mark.UNKNOWN}
 _STUCK: Final = frozenset({RunStatus.BLOCKED, RunStatus.PAUSED, RunStatus.AWAITING_APPROVAL})
-_FAR: Final = timedelta.max
+_FAR: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def rows_of(
 
 
 def page_of(rows: Sequence[Row], choice: HomeChoice, now: datetime) -> Page:
-    """The rows that were chosen: what needs attention first, then what has the least support left."""
+    """The rows that were chosen: what needs attention first, then whose standard support ends first, or ended."""
     found = [
         row
         for row in rows
@@ -82,9 +83,9 @@ def page_of(rows: Sequence[Row], choice: HomeChoice, now: datetime) -> Page:
     return Page(tuple(found[number * PAGE : (number + 1) * PAGE]), number, pages, len(found))
 
 
-def _rank(row: Row, now: datetime) -> tuple[bool, timedelta, str]:
-    left = row.facts.support_left(now)
-    return (not needs_attention(row, now), _FAR if left is None else left, str(row.cluster.id))
+def _rank(row: Row, now: datetime) -> tuple[bool, datetime, str]:
+    ends_at = row.facts.support.standard_ends_at if row.facts.support else None
+    return (not needs_attention(row, now), ends_at or _FAR, str(row.cluster.id))
 
 
 def needs_attention(row: Row, now: datetime) -> bool:
@@ -128,7 +129,15 @@ def support_text(facts: ClusterFacts, now: datetime) -> str:
         return f"{mark}{kind} {'until EKS says' if extended else 'not known yet'}{cost}"
     day = f"{ends_at:%Y-%m-%d}"
     until = f"until {day} ({count(left.days, 'day')})" if left >= timedelta(0) else f"over since {day}"
-    return f"{mark}{kind} {until}{cost}"
+    return f"{mark}{kind} {until}{cost or _what_then(facts, left)}"
+
+
+def _what_then(facts: ClusterFacts, left: timedelta) -> str:
+    """What comes of standard support that ends soon."""
+    if left >= SOON or facts.support is None:
+        return ""
+    then = f"${EXTENDED_COST_A_MONTH} a month more" if facts.support.extended else "EKS upgrades it by itself"
+    return f", then {then}"
 
 
 def _support_is_short(facts: ClusterFacts, now: datetime) -> bool:

@@ -129,7 +129,7 @@ def _summary(board: Board, rows: Sequence[Row]) -> str:
     cost = sum(row.facts.extended_cost_a_month(board.now) for row in rows)
     needs = f"{needing} {'needs' if needing == 1 else 'need'} attention" if needing else "none needs attention"
     return " · ".join(
-        [f"*{count(len(rows), 'cluster')}*", needs, *([f"${cost} a month for extended support"] if cost else [])]
+        [f"*{count(len(rows), 'cluster')}*", needs, *([f"${cost:,} a month for extended support"] if cost else [])]
     )
 
 

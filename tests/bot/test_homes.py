@@ -35,6 +35,8 @@ class Screen:
         return homes
 
     def render(self, user: str, choice: str) -> dict[str, Any]:
+        if user == "U-BROKEN":
+            raise ZeroDivisionError
         if self.board == "broken":
             raise TemporaryError("The database is busy.")
         return {"type": "home", "private_metadata": choice, "blocks": [self.board]}
@@ -144,6 +146,13 @@ def test_slack_that_refuses_is_not_asked_again_before_something_changes(screen: 
     screen.changes("a run began")
     screen.homes.publish_once()
     assert screen.calls == ["U1"]
+
+
+def test_a_home_that_cannot_be_drawn_keeps_nobody_from_theirs(screen: Screen) -> None:
+    screen.homes.open("U-BROKEN")
+    screen.homes.open("U1")
+    screen.homes.publish_once()
+    assert screen.seen == {"U1": "calm"}
 
 
 def test_people_who_open_it_come_before_refreshes(screen: Screen) -> None:

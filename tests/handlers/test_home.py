@@ -196,8 +196,8 @@ def names_on(view: dict[str, Any]) -> list[str]:
     ("days", "words"),
     [
         (61, "support until 2027-01-20 (61 days)"),
-        (59, "⚠️ support until 2027-01-18 (59 days)"),
-        (1, "⚠️ support until 2026-11-21 (1 day)"),
+        (59, "⚠️ support until 2027-01-18 (59 days), then $365 a month more"),
+        (1, "⚠️ support until 2026-11-21 (1 day), then $365 a month more"),
         (-2, "⚠️ extended support until 2027-11-18 (363 days), $365 a month more"),
         (-366, "⚠️ extended support over since 2026-11-19, $365 a month more"),
         (None, "support not known yet"),
@@ -206,6 +206,12 @@ def names_on(view: dict[str, Any]) -> list[str]:
 def test_support_is_told_in_days_and_dollars(days: int | None, words: str) -> None:
     one = cluster(1)
     assert row_lines(Row(one, facts(one, days)), NOW)[1].startswith(f"{words} · ")
+
+
+def test_a_cluster_that_may_not_stay_in_extended_support_is_moved_by_eks() -> None:
+    one = cluster(1)
+    support = Support(version=V34, extended=False, standard_ends_at=NOW + 10 * DAY)
+    assert "(10 days), then EKS upgrades it by itself · " in row_lines(Row(one, facts(one, support=support)), NOW)[1]
 
 
 def test_a_row_tells_readiness_runs_maintenance_and_what_could_not_be_read() -> None:
@@ -243,7 +249,7 @@ def test_the_board_sums_up_and_names_what_waits_for_this_person() -> None:
     text = "\n".join(texts_of(view["blocks"]))
     assert "*3 clusters* · 2 need attention · $365 a month for extended support" in text
     assert "Needs your approval" in text
-    assert names_on(view) == ["001", "000", "002"], "the least support first of those that need attention"
+    assert names_on(view) == ["000", "001", "002"], "what costs already comes first"
     calm = "\n".join(
         texts_of(render_home(Board(now=NOW, clusters=known[2:], facts=told[2:]), lambda _: None)["blocks"])
     )
