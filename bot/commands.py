@@ -37,6 +37,7 @@ from handlers.views.plan import render_plan
 from handlers.views.run import render_run
 from handlers.views.runs import render_history, render_status
 from handlers.words import ClusterCommand, Word
+from upgrade.configured import owner_among
 from upgrade.plan import PlanRequest
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.service import UpgradeService
@@ -117,7 +118,8 @@ def status(run: str | None) -> None:
         else:
             found = service.run_of(run)
             events = service.events(found.id)
-            show(render_run(found, events, approvers=approvers_of(settings), now=service.now()))
+            owner = owner_among(service.clusters(), found.cluster)
+            show(render_run(found, events, approvers=approvers_of(settings), owner=owner, now=service.now()))
             for line in (*refusals(events, found), *next_moves(found)):
                 click.echo(line)
 

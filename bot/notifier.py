@@ -262,7 +262,8 @@ class Notifier:
         return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)
 
     def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:
-        return render_run(run, events, problem=problem, approvers=self._channels.approvers)
+        owner = self._audience_of(run.cluster).owner
+        return render_run(run, events, problem=problem, approvers=self._channels.approvers, owner=owner)
 
     def _glass(self, run: UpgradeRun, events: Sequence[UpgradeEvent], rows: Rows) -> float | None:
         """Tell the security channel of a gate that somebody opened alone; None when all of it is told."""

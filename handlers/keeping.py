@@ -6,6 +6,7 @@ from handlers.conversation import Caller, Conversation
 from handlers.views.kept import render_kept, render_standing
 from handlers.views.kit import Message
 from handlers.words import ExportCommand, PreviewCommand, StatusCommand
+from upgrade.configured import owner_among
 from upgrade.records import Form
 from upgrade.run import UpgradeRun
 
@@ -26,7 +27,9 @@ def _standing(talk: Conversation, caller: Caller, run: UpgradeRun) -> Message:
     file = talk.files.picture(run)
     sent = file is not None and talk.post.hand_over(caller.user, file)
     events, thread = talk.service.events(run.id), talk.post.thread_link(run.id)
-    return render_standing(run, events, thread, file.name if file and sent else None, now=talk.service.now())
+    owner = owner_among(talk.service.clusters(), run.cluster)
+    picture = file.name if file and sent else None
+    return render_standing(run, events, thread, picture, owner=owner, now=talk.service.now())
 
 
 def _export(talk: Conversation, caller: Caller, run: UpgradeRun, form: Form) -> Message:

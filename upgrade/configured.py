@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from upgrade.eks import ClusterId
 from upgrade.facts import Value
 from upgrade.plan import UpgradePolicy
@@ -29,3 +31,8 @@ class ConfiguredCluster(Value):
     def work_times(self) -> WorkTimes:
         """When work may be done on it, whatever was lifted for one run."""
         return WorkTimes(windows=self.policy.windows, time_zone=self.time_zone, freezes=self.policy.freezes)
+
+
+def owner_among(clusters: Iterable[ConfiguredCluster], cluster: ClusterId) -> str | None:
+    """Whom to ask about a cluster; None also for one that the configuration names no more."""
+    return next((one.owner for one in clusters if one.id == cluster), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final, Literal
 
 from upgrade.cluster import ClusterSnapshot
@@ -38,6 +39,14 @@ class PastDuration(Value):
     minutes: float
 
 
+class Basis(StrEnum):
+    """What an estimate is made from: this cluster's own past updates, quoted durations, or some of each."""
+
+    OWN = "own"
+    PARTLY = "partly"
+    QUOTED = "quoted"
+
+
 def estimate_minutes(
     phases: Iterable[Phase], snapshot: ClusterSnapshot, past: Sequence[PastDuration] = ()
 ) -> dict[str, Minutes]:
@@ -46,7 +55,25 @@ def estimate_minutes(
     Steps that wait for people (announce, confirm) count as nothing: how long a person takes is not ours to guess.
     """
     groups = {one.name: one for one in snapshot.nodegroups.value} if isinstance(snapshot.nodegroups, Known) else {}
-    return {step.id: _step_minutes(step, groups, past) for phase in phases for step in phase.steps}
+    return {step.id: _from_past(past, step) or _usual_minutes(step, groups) for phase in phases for step in phase.steps}
+
+
+def measured_steps(phases: Iterable[Phase], past: Sequence[PastDuration]) -> tuple[str, ...]:
+    """Ids of the steps whose estimate is this cluster's own past, in their order."""
+    known = {(one.kind, one.name) for one in past}
+    return tuple(step.id for phase in phases for step in phase.steps if _past_of(step) in known)
+
+
+def basis_of(plan: UpgradePlan) -> Basis | None:
+    """What the estimate of the updates in a plan is made from; what is not an update counts for nothing.
+
+    None when there is no update, and for a plan that was made before its basis was kept.
+    """
+    updates = [step.id for _, step in plan.steps() if _past_of(step)]
+    if plan.measured is None or not updates:
+        return None
+    own = len(set(updates).intersection(plan.measured))
+    return Basis.PARTLY if 0 < own < len(updates) else Basis.OWN if own else Basis.QUOTED
 
 
 def total_minutes(plan: UpgradePlan) -> Minutes:
@@ -77,14 +104,14 @@ def _makespan(spans: Sequence[float], places: int) -> float:
     return max(busy_until)
 
 
-def _step_minutes(step: Step, groups: Mapping[str, Nodegroup], past: Sequence[PastDuration]) -> Minutes:
+def _usual_minutes(step: Step, groups: Mapping[str, Nodegroup]) -> Minutes:
     match step.kind:
         case "control-plane":
-            return _from_past(past, "control-plane", "") or CONTROL_PLANE
+            return CONTROL_PLANE
         case "addon":
-            return _from_past(past, "addon", step.name) or ADDON
+            return ADDON
         case "nodegroup":
-            return _from_past(past, "nodegroup", step.name) or _nodegroup_minutes(groups.get(step.name))
+            return _nodegroup_minutes(groups.get(step.name))
         case "verify":
             return VERIFY
         case "bake":
@@ -94,8 +121,19 @@ def _step_minutes(step: Step, groups: Mapping[str, Nodegroup], past: Sequence[Pa
             return NOTHING
 
 
-def _from_past(past: Sequence[PastDuration], kind: str, name: str) -> Minutes | None:
-    durations = [one.minutes for one in past if (one.kind, one.name) == (kind, name)]
+def _past_of(step: Step) -> tuple[str, str] | None:
+    """Kind and name of the past durations that tell how long a step takes; None for what is not an update."""
+    match step.kind:
+        case "control-plane":
+            return step.kind, ""
+        case "addon" | "nodegroup":
+            return step.kind, step.name
+        case _:
+            return None
+
+
+def _from_past(past: Sequence[PastDuration], step: Step) -> Minutes | None:
+    durations = [one.minutes for one in past if (one.kind, one.name) == _past_of(step)]
     return (min(durations), max(durations)) if durations else None
 
 

@@ -292,6 +292,7 @@ class UpgradePlan(Value):
     """What runs, to the letter.
 
     The digest leaves out what explains and does not act: ``minutes`` maps a step id to (low, high) estimates;
+    ``measured`` are the ids of the steps whose estimate is this cluster's own past (None: made before that was kept);
     ``addon_versions`` maps the id of each add-on phase, also of one with nothing to do, to the version that every
     add-on has after it; ``notes`` are sentences for the reader, such as an add-on that is kept though it is not listed;
     ``checklist`` is what people look after. ``idle_only``: it begins only while nobody works there.
@@ -308,6 +309,7 @@ class UpgradePlan(Value):
     phases: tuple[Phase, ...]
     waivers: tuple[Waiver, ...] = ()
     minutes: Mapping[str, tuple[float, float]] = {}
+    measured: tuple[str, ...] | None = None
     addon_versions: Mapping[str, Mapping[str, AddonVersion]] = {}
     notes: tuple[str, ...] = ()
     checklist: tuple[ChecklistItem, ...] = ()

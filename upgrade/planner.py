@@ -9,8 +9,7 @@ the plan made at the start. On every Kubernetes version that the control plane s
 4. the control plane moves one minor (C-01).
 
 After the last hop nodes are rotated once more (C-15). Behind a hop stand the bakes that the policy wants: before nodes
-follow and before the next hop (docs/decisions/0007). What this program does not change is a step that a person
-confirms, at the place where it has to be done.
+follow and before the next hop (docs/decisions/0007). What this program does not change, a person does and confirms.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from upgrade.cluster import ClusterSnapshot
 from upgrade.components import Component, cluster_autoscaler, self_managed_addons
 from upgrade.eks import Addon, Nodegroup
 from upgrade.errors import NothingToDo, PlanImpossible, TargetNotOffered
-from upgrade.estimate import PastDuration, estimate_minutes
+from upgrade.estimate import PastDuration, estimate_minutes, measured_steps
 from upgrade.facts import Known, need
 from upgrade.nodes import NodeKind, NodeSet, names, node_sets
 from upgrade.pins import Pins
@@ -117,6 +116,7 @@ def plan_upgrade(
         phases=tuple(draft.phases),
         waivers=tuple(waivers),
         minutes=estimate_minutes(draft.phases, snapshot, past),
+        measured=measured_steps(draft.phases, past),
         addon_versions=draft.addon_versions,
         notes=tuple(dict.fromkeys(draft.notes)),
         checklist=items_for(route, snapshot),

@@ -15,14 +15,21 @@ from upgrade.run import UpgradeRun
 
 
 def render_standing(
-    run: UpgradeRun, events: Sequence[UpgradeEvent], thread: str | None, picture: str | None, *, now: datetime
+    run: UpgradeRun,
+    events: Sequence[UpgradeEvent],
+    thread: str | None,
+    picture: str | None,
+    *,
+    owner: str | None = None,
+    now: datetime,
 ) -> Message:
     """The run message as it is now, without its buttons: those are where everybody sees who presses them.
 
     Args:
         picture: the name of the file that was sent; None when none was.
+        owner: of the cluster, as configured.
     """
-    whole = render_run(run, events, now=now)
+    whole = render_run(run, events, owner=owner, now=now)
     shown = [
         {key: value for key, value in block.items() if key != "accessory"}
         for block in whole.blocks

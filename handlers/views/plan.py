@@ -9,7 +9,7 @@ from handlers.views import kit
 from handlers.views.checklist import checklist_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
-from handlers.views.progress import Mark, Minutes
+from handlers.views.progress import Mark, Minutes, estimate_basis
 from handlers.views.report import blockers_line
 from handlers.views.rests import rest_of, rests_of, work_times_lines
 from handlers.views.text import code, count, duration, esc, person, until
@@ -128,10 +128,12 @@ def _summary(plan: UpgradePlan) -> str:
     steps = sum(step.kind != "bake" for _, step in plan.steps())
     rest = rests_of(plan)
     resting = f" of work, and rest {rest}" if rest else ""
+    basis = estimate_basis(plan)
     named = f" of {', '.join(map(person, plan.approver_groups))}" if plan.approver_groups else ""
     whose = named + ("" if plan.requester_counts else ", not the requester's")
     return (
         f"{count(steps, 'step')}, each verified · about {Minutes(*total_minutes(plan))}{resting} · "
+        f"{'estimate ' if basis else ''}{basis}{' · ' if basis else ''}"
         f"nodes: {plan.node_policy} · "
         f"{count(plan.approvals, 'approval')}{whose} · plan {code(plan.digest[:8])}"
     )

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from handlers.views.limits import fit
 from handlers.views.rests import holding_freeze, rest_taken
 from handlers.views.text import about, code, count, duration, esc, local_time, person
-from upgrade.estimate import total_minutes
+from upgrade.estimate import Basis, basis_of, total_minutes
 from upgrade.findings import Finding, without_waived
 from upgrade.plan import (
     AddonStep,
@@ -36,6 +36,14 @@ _DETAIL: Final = 500
 _STEP_ID: Final = re.compile(
     r"(?<![\w/-])(control-plane|addon|nodegroup|confirm|verify|verify-nodes|bake|bake-before-nodes)(?:/([^\s@]{1,200}))?@([\w.+-]{0,60}\w)"
 )
+#: What an estimate is made from, behind it.
+_BASES: Final[Mapping[Basis, str]] = {
+    Basis.OWN: "from this cluster's past",
+    Basis.PARTLY: "partly from this cluster's past",
+    Basis.QUOTED: "from quoted ranges",
+}
+#: Cells of the bar that shows how much of a run is done: fits beside its words on a phone.
+_CELLS: Final = 10
 #: The engine's word for a pause: it knows people by their ids.
 _PAUSED: Final = re.compile(r"(\S{1,100}) paused it\.")
 
@@ -143,12 +151,35 @@ def minutes_left(run: UpgradeRun) -> Minutes:
     """The estimate of the phases that are not finished; a step that is over counts no more."""
     if run.plan is None:
         return Minutes(0.0, 0.0)
+    return Minutes(*total_minutes(_left_of(run, run.plan)))
+
+
+def _left_of(run: UpgradeRun, plan: UpgradePlan) -> UpgradePlan:
+    """The plan without the steps that are over."""
     over = (StepStatus.DONE, StepStatus.SKIPPED)
     left = tuple(
         phase.model_copy(update={"steps": tuple(s for s in phase.steps if run.step(s.id).status not in over)})
-        for phase in run.plan.phases
+        for phase in plan.phases
     )
-    return Minutes(*total_minutes(run.plan.model_copy(update={"phases": left})))
+    return plan.model_copy(update={"phases": left})
+
+
+def estimate_basis(plan: UpgradePlan) -> str:
+    """What the estimate of a plan is made from; nothing when that is not known."""
+    basis = basis_of(plan)
+    return _BASES[basis] if basis else ""
+
+
+def work_line(run: UpgradeRun) -> list[str]:
+    """How much of the work is done, by the estimate of its steps; nothing before its start and after its end."""
+    if run.plan is None or run.started_at is None or run.status.finished:
+        return []
+    whole, left = sum(total_minutes(run.plan)), sum(minutes_left(run))
+    if not whole:  # people do all of it
+        return []
+    percent = int(100 * (whole - left) // whole)
+    full = percent * _CELLS // 100
+    return [f"{'▰' * full}{'▱' * (_CELLS - full)} {percent} % of the work done"]
 
 
 def steps_of(run: UpgradeRun, phase: Phase) -> tuple[Step, ...]:
@@ -291,7 +322,8 @@ def _running(run: UpgradeRun) -> str:
         return f"{Mark.CLOCK} Resting: {fit('; '.join(esc(run.step(one).progress) for one in going), _LINE)}"
     number, total = phase_number(run)
     left = minutes_left(run)
-    estimate = f" · about {left} left" if left.high else ""
+    basis = estimate_basis(_left_of(run, run.plan)) if run.plan else ""
+    estimate = f" · about {left} left{', ' if basis else ''}{basis}" if left.high else ""
     return f"{Mark.RUNNING} Running, phase {number} of {total}{estimate}"
 
 

@@ -12,10 +12,20 @@ from handlers.views.checklist import progress_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.plan import phase_line, plan_blocks
-from handlers.views.progress import Mark, PhaseProgress, blockers_of, gate_title, progress_of, status_line, versions
+from handlers.views.progress import (
+    Mark,
+    PhaseProgress,
+    blockers_of,
+    gate_title,
+    progress_of,
+    status_line,
+    versions,
+    work_line,
+)
 from handlers.views.report import finding_blocks
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
-from handlers.views.text import code, count, duration, esc, local_time, person
+from handlers.views.text import callable_owner, code, count, duration, esc, local_time, person
+from upgrade.calls import in_charge
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Finding, Severity
 from upgrade.run import RunStatus, UpgradeRun
@@ -47,6 +57,7 @@ def render_run(
     *,
     problem: str = "",
     approvers: Sequence[str] = (),
+    owner: str | None = None,
     now: datetime | None = None,
 ) -> Message:
     """The message with the buttons. Decisions name who took them last, in the order they were taken.
@@ -54,13 +65,20 @@ def render_run(
     Args:
         problem: what keeps the story from being told in Slack.
         approvers: users and user groups who may approve, as configured.
+        owner: of the cluster, as configured.
         now: for how long it is until the start, where that is shown once only.
     """
     title = f"{run.cluster.name}: Kubernetes {versions(run)}"
     line = status_line(run)
-    top = [f"*{line}{_countdown(run, now)}*", *_who_approves(run, approvers), *_who_lifts(run), *_broken(run)]
+    top = [
+        f"*{line}{_countdown(run, now)}*",
+        *work_line(run),
+        *_who_approves(run, approvers),
+        *_who_lifts(run),
+        *_broken(run),
+    ]
     said = kit.section(*top, button=report_button(run))
-    blocks = [kit.header(title), said, *_body(run), kit.context(_people(run, events))]
+    blocks = [kit.header(title), said, *_body(run), kit.context(_people(run, events, owner))]
     if problem:
         blocks.append(kit.context(f"{Mark.WARNING} {esc(problem)}"))
     return Message(f"{esc(title)}: {line}", [*blocks, *run_buttons(run)])
@@ -156,8 +174,19 @@ def _took(progress: PhaseProgress) -> str:
     return f" · {duration(took)}"
 
 
-def _people(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> str:
+def _people(run: UpgradeRun, events: Sequence[UpgradeEvent], owner: str | None) -> str:
     acted = [f"{_ACTED[event.kind]} {person(event.actor)}" for event in events if event.kind in _ACTED and event.actor]
     said = list(dict.fromkeys(reversed(acted)))[5::-1]
-    charge = [f"in the hands of {person(run.in_charge)}"] if run.in_charge else []
-    return " · ".join([*charge, f"requested by {person(run.requester)}", *said, f"run {code(run.id)}"])
+    return " · ".join([*_hands(run, owner), *said, f"run {code(run.id)}"])
+
+
+def _hands(run: UpgradeRun, owner: str | None) -> list[str]:
+    """Who is called when the run needs a person, while it may, and whoever requested it."""
+    requested = f"requested by {person(run.requester)}"
+    if run.status.finished:
+        taken = run.in_charge not in (None, run.requester)
+        return [f"taken over by {person(run.in_charge)}", requested] if taken else [requested]
+    charge = in_charge(run, owner if callable_owner(owner) else None)
+    if charge == run.requester:
+        return [f"In charge: {person(charge)}, who requested it"]
+    return [f"In charge: {person(charge)}", requested]

@@ -27,7 +27,7 @@ from upgrade.store.sqlite import SqliteStore
 
 SETTINGS = """
 clusters:
-  - {name: prod-eu, region: eu-central-1, account: "111122223333", change_role: own}
+  - {name: prod-eu, region: eu-central-1, account: "111122223333", change_role: own, owner: S0SHOP1}
   - {name: lab, region: eu-central-1, account: "111122223333"}
   - {name: twin, region: eu-central-1, account: "111122223333", change_role: own}
   - {name: twin, region: us-east-1, account: "111122223333", change_role: own}
@@ -207,11 +207,13 @@ def test_status_says_how_to_approve_and_what_did_not_count(cli: CommandLine) -> 
     assert f"status {run.id} says whether it counted" in cli.out
 
 
-def test_status_names_who_paused_a_run(cli: CommandLine) -> None:
+def test_status_names_who_paused_a_run_and_who_is_in_charge(cli: CommandLine) -> None:
     run = cli.keep(samples.run(RunStatus.PAUSED, pause_reasons=("cli:cy paused it.",)))
     for words in (["status", run.id], ["status"], ["history", "prod-eu"]):
         assert cli(*words) == 0
         assert "Paused: cli:cy paused it." in cli.out
+    assert cli("status", run.id) == 0
+    assert "In charge: @S0SHOP1 · requested by @U0ADA" in cli.out
     assert cli("export", run.id) == 0
     assert json.loads(cli.out)["pause_reasons"] == ["cli:cy paused it."]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.notices import Audience
 from bot.notifier import Channels
 from bot.pacing import Pacing
 from bot.slack import SlackCalls
@@ -343,6 +344,12 @@ def test_an_approval_that_is_wanted_calls_the_approvers(face: SlackFace, story: 
     story.tell(EventKind.PLAN_READY, status=RunStatus.AWAITING_APPROVAL, plan=samples.two_hops(), waiting_for="plan")
     deliver(notifier_of(face, story, channels=channels))
     assert thread_of(face, top_of(face))[-1].text.endswith("<!subteam^S0APPROVERS> <@U0BEN>")
+
+
+def test_the_run_message_names_the_owner_who_is_in_charge(face: SlackFace, story: Story) -> None:
+    story.begin()
+    deliver(notifier_of(face, story, channels=CHANNELS, audience_of=lambda _: Audience(owner="S0SHOP1")))
+    assert "In charge: <!subteam^S0SHOP1>" in json.dumps(top_of(face).blocks)
 
 
 def test_a_decision_on_the_command_line_takes_the_buttons_away_and_names_who_took_it(

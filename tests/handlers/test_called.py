@@ -27,5 +27,5 @@ def test_a_call_is_noted_and_taken_over_by_its_buttons_and_then_has_none(desk: D
     assert desk.click("run.take_over", "ben", call).ok
     desk.until(lambda: EventKind.RUN_TAKEN_OVER in kinds(desk, run) and not calls(desk))
     assert "<@U0BEN> has seen it" in said(desk.face.workspace.message(call.channel, call.ts))
-    desk.until(lambda: "in the hands of <@U0BEN>" in said(desk.top))
+    desk.until(lambda: "In charge: <@U0BEN>" in said(desk.top))
     assert "Nothing in run" in desk.answer(f"acknowledge {run.id}")

@@ -12,7 +12,9 @@ from upgrade.estimate import (
     CONTROL_PLANE,
     NODEGROUP_ROUND,
     NODEGROUP_SETUP,
+    Basis,
     PastDuration,
+    basis_of,
     nodes_at_once,
     phase_minutes,
     total_minutes,
@@ -44,6 +46,40 @@ def test_this_clusters_own_past_comes_first() -> None:
     assert minutes["addon/coredns@v1.11.3-eksbuild.4"] == (2, 2)
     assert minutes["addon/vpc-cni@v1.21.1-eksbuild.3"] == ADDON
     assert minutes["nodegroup/core@1.35"] == (33, 33)
+
+
+ADDON_NAMES = ("vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver")
+CONTROL_PLANE_TOOK = PastDuration(kind="control-plane", minutes=9.5)
+EVERYTHING_TOOK = (
+    CONTROL_PLANE_TOOK,
+    *(PastDuration(kind="addon", name=name, minutes=2) for name in ADDON_NAMES),
+    *(PastDuration(kind="nodegroup", name=name, minutes=33) for name in ("core", "workers")),
+)
+
+
+@pytest.mark.parametrize(
+    ("past", "basis"),
+    [
+        ((), Basis.QUOTED),
+        ((PastDuration(kind="nodegroup", name="gone", minutes=33),), Basis.QUOTED),
+        ((CONTROL_PLANE_TOOK,), Basis.PARTLY),
+        (EVERYTHING_TOOK, Basis.OWN),
+    ],
+)
+def test_a_plan_knows_what_its_estimate_is_made_from(past: tuple[PastDuration, ...], basis: Basis) -> None:
+    made = plan(healthy_snapshot("1.34"), *past)
+    assert basis_of(made) is basis
+    assert basis_of(made.model_copy(update={"phases": made.phases[:1]})) is None
+
+
+def test_the_basis_of_an_estimate_changes_no_digest_and_is_not_made_up_for_a_plan_that_was_stored_without() -> None:
+    made = plan(healthy_snapshot("1.34"), CONTROL_PLANE_TOOK)
+    assert made.measured == ("control-plane@1.35",)
+    stored = made.model_dump(mode="json")
+    del stored["measured"]
+    old = UpgradePlan.model_validate(stored)
+    assert old.digest == made.digest
+    assert basis_of(old) is None
 
 
 @pytest.mark.parametrize(
