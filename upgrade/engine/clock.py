@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -31,9 +32,12 @@ class ScaledClock(SystemClock):
         domain_origin: domain time, in seconds since the epoch, at the moment ``wall_origin``.
         wall_origin: the machine's time, in seconds since the epoch, at that moment.
         rate: seconds of domain time in one real second; above 0.
+        machine: the machine's time, in seconds since the epoch.
     """
 
-    def __init__(self, domain_origin: float, wall_origin: float, rate: float) -> None:
+    def __init__(
+        self, domain_origin: float, wall_origin: float, rate: float, machine: Callable[[], float] = time.time
+    ) -> None:
         if not 0 < rate <= 1_000_000:
             raise ValueError(f"a clock's rate must be above 0 and at most 1000000, not {rate:g}")
         if not (math.isfinite(domain_origin) and math.isfinite(wall_origin)):
@@ -41,6 +45,7 @@ class ScaledClock(SystemClock):
         self.domain_origin = domain_origin
         self.wall_origin = wall_origin
         self.rate = rate
+        self._machine = machine
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -55,7 +60,7 @@ class ScaledClock(SystemClock):
         return cls(domain_origin, wall_origin, rate)
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.domain_origin + (time.time() - self.wall_origin) * self.rate, UTC)
+        return datetime.fromtimestamp(self.domain_origin + (self._machine() - self.wall_origin) * self.rate, UTC)
 
     def real_seconds(self, delay: timedelta) -> float:
         return max(0.0, delay.total_seconds() / self.rate)
