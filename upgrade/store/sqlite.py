@@ -56,7 +56,7 @@ class SqliteStore(FleetTables):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
         # Waiting for the lock of the file is sleeping and asking again. Our own threads queue here instead.
         self._turn = threading.Lock()
@@ -236,7 +236,7 @@ class SqliteStore(FleetTables):
         """Close every connection. Call it when no thread uses the store any more."""
         self._poster.shutdown()
         with self._lock:
-            for connection in self._opened:
+            for connection in self._opened.values():
                 connection.close()
             self._opened.clear()
         self._local = threading.local()
@@ -257,11 +257,17 @@ class SqliteStore(FleetTables):
             connection.execute("pragma foreign_keys = on")
             db = self._local.db = Database(connection, execute_plugins=False)
             with self._lock:
-                self._opened.append(connection)
+                self._close_left_over()
+                self._opened[threading.current_thread()] = connection
         if busy_seconds is not None and busy_seconds != self._local.busy_seconds:
             db.conn.execute(f"pragma busy_timeout = {int(busy_seconds * 1000)}")
             self._local.busy_seconds = busy_seconds
         return db
+
+    def _close_left_over(self) -> None:
+        """Those of threads that have ended: some pools live for one look at the clusters."""
+        for thread in [thread for thread in self._opened if not thread.is_alive()]:
+            self._opened.pop(thread).close()
 
     @contextmanager
     def _writing(self, busy_seconds: float) -> Iterator[Database]:

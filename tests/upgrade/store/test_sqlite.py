@@ -336,3 +336,13 @@ def test_a_second_process_is_told_who_owns_the_database(tmp_path: Path) -> None:
     with DatabaseOwnership(path), pytest.raises(DatabaseInUse):  # the kernel gave the lock back
         DatabaseOwnership(path).take()
     DatabaseOwnership(path).take().release()
+
+
+def test_threads_that_have_ended_leave_no_connection_open(store: SqliteStore, tmp_path: Path) -> None:
+    store.create(make_run(), [])
+    for _ in range(20):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(store.unfinished).result(LONGEST)
+    here = tmp_path.resolve()
+    held = [one for one in Path("/proc/self/fd").iterdir() if Path(os.path.realpath(one)).is_relative_to(here)]
+    assert len(held) < 12, "a file and its log for each connection"
