@@ -67,7 +67,9 @@ class Guard:
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    """What an answer says of itself stays: a shared file has a policy of its own."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def refusal(status: int, error: str, **more: Any) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sandbox.page import files
 from sandbox.slack import Message, SlackFace, User, View
 from sandbox.slack.changes import Change
 from sandbox.slack.errors import SlackError
@@ -83,7 +84,7 @@ def message(found: Message) -> Json:
         "text": found.text,
         "blocks": found.blocks,
         "attachments": found.attachments,
-        "files": [str(file.get("title") or file.get("name") or "file") for file in found.files],
+        "files": [files.told(file) for file in found.files],
         "thread_ts": found.thread_ts,
         "is_reply": found.is_reply,
         "broadcast": found.broadcast,

@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from sandbox.bot_process import BotProcess
-from sandbox.page import requests
+from sandbox.page import files, requests
 from sandbox.page.controls import Controls, NoSuchThing, stumble
 from sandbox.page.guard import LOOPBACK, Guard, add_headers, refusal
 from sandbox.page.seen import people_of
@@ -108,6 +108,7 @@ class Page:
         router.add_static("/static/", STATIC)
         router.add_get("/api/people", self._people)
         router.add_get("/api/events", self._events)
+        router.add_get("/api/files/{id}", self._file)
         router.add_post("/api/act/{verb}", self._act)
         router.add_post("/api/faults/on", self._answer(requests.SwitchOn, self._switch_on))
         router.add_post("/api/faults/off", self._answer(requests.SwitchOff, self._switch_off))
@@ -127,6 +128,12 @@ class Page:
         people = people_of(slack) if slack else []
         ordered = sorted(people, key=lambda person: person.name != starter)
         return web.json_response([person.id for person in ordered])
+
+    async def _file(self, request: web.Request) -> web.Response:
+        try:
+            return files.served(self._slack(), request.match_info["id"])
+        except (NoSuchThing, SlackError):
+            return refusal(404, "There is no such file.")
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -56,6 +56,16 @@ class Uploads:
         told = {"id": file_id, "name": upload.filename, "title": upload.title, "size": upload.length, "mode": "hosted"}
         return told | ({"alt_txt": upload.alt} if upload.alt else {})
 
+    def finished(self, file_id: str) -> Upload:
+        """
+        Raises:
+            SlackError: file_not_found, also while it is not finished.
+        """
+        upload = self._find(file_id)
+        if not upload.finished:
+            raise SlackError("file_not_found")
+        return upload
+
     def content(self, file_id: str) -> bytes:
         return self._find(file_id).content or b""
 

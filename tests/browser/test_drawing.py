@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -34,6 +35,9 @@ RICH = {
         {"type": "rich_text_quote", "elements": [{"type": "emoji", "name": "tada"}]},
     ],
 }
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 TASK = {"type": "task_card", "task_id": "t1", "title": "Drain core", "status": "in_progress"}
 EVERY_BLOCK: list[dict[str, Any]] = [
     {"type": "header", "text": plain("A header")},
@@ -155,6 +159,25 @@ def test_hostile_words_stay_words(page: Page, ground: Playground, app: App, conn
     page.keyboard.press("Escape")
     page.get_by_role("button", name="link", exact=True).click()
     assert page.locator("img, article script, a[href^='javascript']").count() == 0
+    assert page.evaluate("window.pwned") is None
+
+
+def test_a_picture_is_shown_and_a_report_opens_shut_in(page: Page, web: WebClient) -> None:
+    web.files_upload_v2(channel=OPS, filename="a.png", title="The timeline", content=DOT, alt_txt="Two phases")
+    picture = page.get_by_role("img", name="Two phases")
+    expect(picture).to_have_js_property("naturalWidth", 1)
+    probe = """<title>waits</title><script>
+        window.opener?.document.title;
+        fetch("/api/people").then(() => "let in", () => "refused").then((said) => {
+            let cookies = "let in";
+            try { document.cookie; } catch { cookies = "refused"; }
+            document.title = `${window.origin} ${said} ${cookies}`;
+        });
+    </script><script src="/static/app.js"></script>"""
+    web.files_upload_v2(channel=OPS, filename="<b>report.html", content=probe)
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="<b>report.html").click()
+    expect(opened.value).to_have_title("null refused refused")
     assert page.evaluate("window.pwned") is None
 
 

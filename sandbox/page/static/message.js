@@ -122,7 +122,29 @@ function extras(message) {
   const attached = message.attachments.map((one) =>
     h("div", { class: "attachment" }, ...(one.blocks ? blocks(one.blocks, { key: message.ts, answers: new Map(), use: async () => ({ ok: false }) }) : mrkdwn(one.text ?? one.fallback ?? ""))),
   );
-  return [...attached, ...message.files.map((name) => h("div", { class: "file" }, name))];
+  return [...attached, ...message.files.map(fileCard)];
+}
+
+const FILE_NOTES = { page: "opens in a tab of its own", image: "image", text: "download" };
+
+function fileCard(file) {
+  const address = `/api/files/${encodeURIComponent(file.id)}`;
+  const opens = { href: address, target: "_blank", rel: "noopener noreferrer" };
+  const ending = file.name.includes(".") ? file.name.split(".").at(-1).slice(0, 4).toUpperCase() : "FILE";
+  const size = file.size < 1024 ? `${file.size} B` : `${Math.round(file.size / 1024)} KB`;
+  return h(
+    "div",
+    { class: "file" },
+    h("span", { class: `file-icon ${file.kind}`, "aria-hidden": "true" }, ending),
+    h(
+      "div",
+      { class: "file-words" },
+      h("a", { class: "file-name", ...opens }, file.name),
+      file.title !== file.name ? h("div", { class: "file-title" }, file.title) : null,
+      h("div", { class: "file-note" }, `${size} · ${FILE_NOTES[file.kind]}`),
+    ),
+    file.kind === "image" ? h("a", { class: "file-image", ...opens }, h("img", { src: address, alt: file.alt || file.title })) : null,
+  );
 }
 
 function reactions(message) {
