@@ -328,8 +328,10 @@ def shown(word: str) -> str:
 
 
 def near(typed: str, words: Sequence[str], *, cutoff: float = 0.6) -> tuple[str, ...]:
-    """The word that is near, if one is."""
-    return tuple(difflib.get_close_matches(typed.lower()[:40], words, n=1, cutoff=cutoff))
+    """The word that is near, if one is; of words that begin with what was typed (two letters at least), the nearest."""
+    short = typed.lower()[:40]
+    begun = [word for word in words if len(short) > 1 and word.startswith(short)]
+    return tuple(difflib.get_close_matches(short, begun or words, n=1, cutoff=0 if begun else cutoff))
 
 
 def meant(words: Sequence[str]) -> str:

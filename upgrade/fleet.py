@@ -21,7 +21,7 @@ from upgrade.facts import Value
 from upgrade.findings import Readiness, Report
 from upgrade.planner import SUPPORTED
 from upgrade.ports import Clusters, RunStore
-from upgrade.run import UpgradeRun
+from upgrade.run import UpgradeRun, VersionSeen
 from upgrade.support import Support, support_of
 from upgrade.versions import KubernetesVersion
 
@@ -121,6 +121,13 @@ class Fleet(ABC):
             if run.cluster in found:
                 found[run.cluster] = with_run(found[run.cluster], run)
         return tuple(found.values())
+
+    def version_seen(self, cluster: ClusterId) -> VersionSeen | None:
+        """What a look or a run saw last of the control plane, without asking AWS; None when neither has looked."""
+        seen = [(one.seen_at, one.version) for one in self._store.facts() if one.cluster == cluster]
+        seen += [seen_version(run) or (None, None) for run in self._store.find(cluster=cluster, limit=2)]
+        at, version = max(((at, version) for at, version in seen if at and version), default=(None, None))
+        return VersionSeen(version=version, age=self.now() - at) if at and version else None
 
     def due_looks(self, every: timedelta) -> tuple[ClusterId, ...]:
         """Clusters that were not looked at for so long, or whose version a run has changed since; the stalest first."""

@@ -22,7 +22,7 @@ from upgrade.digest import Digest
 from upgrade.digesting import Digesting
 from upgrade.eks import ClusterId
 from upgrade.engine.assessment import assess, make_plan, past_durations
-from upgrade.engine.course import abort_preview, seen_version
+from upgrade.engine.course import abort_preview
 from upgrade.engine.requests import requested_run
 from upgrade.engine.runner import Runner
 from upgrade.engine.settings import EngineSettings
@@ -44,7 +44,7 @@ from upgrade.on_call import OnCall
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
 from upgrade.planner import must_fit_scope, versions_within_reach
 from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, Verb
-from upgrade.run import AbortPreview, RunStatus, UpgradeRun, VersionSeen
+from upgrade.run import AbortPreview, RunStatus, UpgradeRun
 from upgrade.verbs import (
     must_be_a_start,
     must_be_going,
@@ -213,14 +213,6 @@ class UpgradeService(Deciding, OnCall, Digesting):
 
     def events(self, run_id: str, after: int = 0) -> tuple[UpgradeEvent, ...]:
         return self._store.events(run_id, after=after)
-
-    def version_seen(self, cluster: ClusterId) -> VersionSeen | None:
-        """What the newest runs know of the control plane, without asking AWS; None when none has looked."""
-        seen = [one for run in self._store.find(cluster=cluster, limit=2) if (one := seen_version(run))]
-        if not seen:
-            return None
-        at, version = max(seen)
-        return VersionSeen(version=version, age=self._clock.now() - at)
 
     def what_abort_leaves(self, run_id: str) -> AbortPreview:
         """From what is stored, without asking AWS."""

@@ -181,6 +181,8 @@ def test_commands(text: str, command: Command) -> None:
     ("text", "message", "hint"),
     [
         ("chekc prod-eu", "I do not know “chekc”.", "Did you mean check?"),
+        ("stat prod-eu", "I do not know “stat”.", "Did you mean status?"),
+        ("res", "I do not know “res”.", "Did you mean resume?"),
         ("upgrade prod-eu", "I do not know “upgrade”.", "I know: help, clusters, check"),
         ("start", "Which cluster shall I start?", "start CLUSTER [to VERSION]"),
         ("start to 1.36", "Which cluster shall I start?", "start CLUSTER [to VERSION]"),
