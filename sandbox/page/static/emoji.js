@@ -4,12 +4,12 @@ import { h, svg } from "./dom.js";
 
 const NAMES = {
   white_check_mark: "✅", heavy_check_mark: "✅", x: "❌", no_entry: "⛔", no_entry_sign: "⛔", warning: "⚠️",
-  arrows_counterclockwise: "🔄", hourglass_flowing_sand: "🕒", hourglass: "🕒", clock3: "🕒", white_large_square: "⬜",
+  arrows_counterclockwise: "🔄", hourglass_flowing_sand: "⏳", hourglass: "⏳", clock3: "🕒", white_large_square: "⬜",
   double_vertical_bar: "⏸️", pause_button: "⏸️", black_square_for_stop: "⏹️", stop_button: "⏹️", raised_hand: "✋",
   hand: "✋", mag: "🔎", mag_right: "🔎", grey_question: "❔", question: "❔", rocket: "🚀", tada: "🎉", eyes: "👀",
   thumbsup: "👍", "+1": "👍", thumbsdown: "👎", "-1": "👎", wave: "👋", heart: "❤️", bell: "🔔", mega: "📣", arrow_forward: "▶", lock: "🔒",
   memo: "📝", link: "🔗", wrench: "🔧", gear: "⚙️", fire: "🔥", bulb: "💡", point_right: "👉", robot_face: "🤖",
-  information_source: "ℹ️", rotating_light: "🚨", construction: "🚧", calendar: "📅", repeat: "🔁", sos: "🆘",
+  information_source: "ℹ️", rotating_light: "🚨", construction: "🚧", calendar: "📅", repeat: "🔁", sos: "🆘", pager: "📟",
   large_green_circle: "🟢", large_yellow_circle: "🟡", red_circle: "🔴", large_blue_circle: "🔵", smile: "😄",
 };
 
@@ -45,6 +45,8 @@ const DRAWINGS = {
   "🔔": [shape("M10 1.5a1.5 1.5 0 0 1 1.5 1.6c2.6.7 4 2.8 4 5.4v3.5l1.7 2.5H2.8L4.5 12V8.5c0-2.6 1.4-4.7 4-5.4A1.5 1.5 0 0 1 10 1.5z", "#ecb22e"), shape("M7.8 16h4.4a2.2 2.2 0 0 1-4.4 0z", "#b8860b")],
   "🚀": [shape("M17.8 2.2c-5-.4-9 2-11.3 6.6L3 9.3l-1 2.2 3 .6 2.9 2.9.6 3 2.2-1 .5-3.5c4.6-2.3 7-6.3 6.6-11.3z", "#8aa4bf"), ["circle", { cx: 12.5, cy: 7.5, r: 1.8, fill: "#1d3a57" }]],
   "🎉": [shape("M2 18.5 7 6l7 7z", "#ecb22e"), line("M11 5l1-3M14 8l4-1.5M12.5 6.5 16 3", "#e01e5a", 1.6), ["circle", { cx: 17, cy: 11, r: 1.2, fill: "#1d9bd1" }]],
+  "⏳": [shape("M5.5 3h9c0 3.5-1.4 5.4-3.4 7 2 1.6 3.4 3.5 3.4 7h-9c0-3.5 1.4-5.4 3.4-7-2-1.6-3.4-3.5-3.4-7z", "#cfeafa"), shape("M7 5.6h6c-.5 1.6-1.6 2.8-3 3.8-1.4-1-2.5-2.2-3-3.8zM6.4 16.4c.3-1.9 1.8-2.9 3.6-3.9 1.8 1 3.3 2 3.6 3.9z", "#e8912d"), line("M4.5 2.6h11M4.5 17.4h11", "#8a6239", 1.8)],
+  "📟": [["rect", { x: 1.5, y: 4, width: 17, height: 12, rx: 2.5, fill: "#4a484a" }], ["rect", { x: 4, y: 6.5, width: 12, height: 4, rx: 0.8, fill: "#9fd8a5" }], line("M5.8 8.5h5", "#1d3a20", 1.4), line("M5.5 13.3h3M11.5 13.3h3", "#d7d5d7", 1.6)],
   "🔒": [["rect", { x: 4, y: 8.5, width: 12, height: 9.5, rx: 2, fill: "#ecb22e" }], line("M6.5 8V6a3.5 3.5 0 0 1 7 0v2", "#8d8a8d", 2)],
 };
 
