@@ -40,6 +40,8 @@ class Trouble(Value):
         reason: what happened, with ids of steps in it.
         open: it still stands.
         acknowledged_by: who said that they have seen it, or took the run over.
+        step: the id of the step that failed; empty when it is about something else.
+        retried_by: who had that step tried again; it may fail again, which is another trouble.
         rungs: who hears of it besides; of some troubles not everybody does.
         at_once: all of them hear of it without waiting for each other.
     """
@@ -51,6 +53,8 @@ class Trouble(Value):
     reason: str
     open: bool = False
     acknowledged_by: str | None = None
+    step: str = ""
+    retried_by: str | None = None
     rungs: tuple[Rung, ...] = tuple(Rung)
     at_once: bool = False
 
@@ -110,6 +114,9 @@ class _Story:
             case EventKind.STEP_FAILED:
                 said = event.data.get("meaning") or event.data.get("message") or event.data.get("code")
                 self._begin(event, (_FAILED, step), CallKind.FAILED, f"{step} failed: {said}")
+            case EventKind.RETRY_REQUESTED if key := self.latest.get((_FAILED, step)):
+                tried = {"retried_by": event.actor or "somebody"}
+                self.told[key] = self.told[key].model_copy(update=tried)
             case EventKind.RUN_PAUSED if event.at != self.stopped_at:
                 self._begin(event, (_PAUSED, ""), CallKind.FAILED, f"It stands still: {_reasons(event)}")
             case EventKind.GATE_OPENED:
@@ -156,7 +163,14 @@ class _Story:
         key = f"{kind}:{event.seq}"
         self.latest[subject] = key
         self.told[key] = Trouble(
-            key=key, kind=kind, seq=event.seq, since=event.at, reason=reason, rungs=rungs, at_once=at_once
+            key=key,
+            kind=kind,
+            seq=event.seq,
+            since=event.at,
+            reason=reason,
+            step=subject[1] if subject[0] == _FAILED else "",
+            rungs=rungs,
+            at_once=at_once,
         )
 
     def _seen(self, event: UpgradeEvent, key: str) -> None:

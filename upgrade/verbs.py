@@ -35,12 +35,15 @@ _STANDS: Final[Mapping[RunStatus, str]] = {
 }
 
 
+def _stands(run: UpgradeRun) -> str:
+    # Nobody rejected what was turned down before it had a plan (``turn_down``).
+    return "was not started" if run.status is RunStatus.REJECTED and run.plan is None else _STANDS[run.status]
+
+
 def must_be_going(run: UpgradeRun) -> None:
     """Raises NotNow when the run has ended or is ending."""
     if run.status.finished:
-        raise NotNow(
-            f"Run {run.id} of {run.cluster.name} has ended: it {_STANDS[run.status]}.", "See it with: history."
-        )
+        raise NotNow(f"Run {run.id} of {run.cluster.name} has ended: it {_stands(run)}.", "See it with: history.")
     if run.intent is Intent.ABORT:
         raise NotNow(f"Run {run.id} is being aborted; it ends when what is under way has finished.")
 
@@ -48,7 +51,7 @@ def must_be_going(run: UpgradeRun) -> None:
 def must_wait_for(run: UpgradeRun, gate: str, digest: str) -> None:
     """Raises NotNow when no gate is open, DecisionOutdated when it is another or the plan is another."""
     if run.status is not RunStatus.AWAITING_APPROVAL or run.plan is None:
-        raise NotNow(f"Run {run.id} does not wait for an approval; it {_STANDS[run.status]}.")
+        raise NotNow(f"Run {run.id} does not wait for an approval; it {_stands(run)}.")
     if run.waiting_for != gate or run.plan.digest != digest:
         raise DecisionOutdated(
             "That decision is for a plan or a gate that is not open any more.", "Look at the present plan first."
@@ -72,7 +75,7 @@ def must_be_breakable(run: UpgradeRun, reason: str) -> None:
     if len(reason) > LONGEST_NOTE:
         raise NotNow(f"The reason has {len(reason)} characters.", f"Use at most {LONGEST_NOTE}.")
     if run.status is not RunStatus.AWAITING_APPROVAL or run.plan is None:
-        raise NotNow(f"Run {run.id} does not wait for an approval; it {_STANDS[run.status]}.")
+        raise NotNow(f"Run {run.id} does not wait for an approval; it {_stands(run)}.")
 
 
 def must_not_be_paused(run: UpgradeRun) -> None:
@@ -87,18 +90,18 @@ def must_be_resumable(run: UpgradeRun) -> None:
             "Use retry or abort; status shows what failed.",
         )
     if not can_resume(run):
-        raise NotNow(f"Run {run.id} is not paused; it {_STANDS[run.status]}.")
+        raise NotNow(f"Run {run.id} is not paused; it {_stands(run)}.")
 
 
 def must_have_failed(run: UpgradeRun) -> None:
     if not failed_steps(run):
-        raise NotNow(f"No step of run {run.id} has failed; it {_STANDS[run.status]}.", "Use resume or recheck.")
+        raise NotNow(f"No step of run {run.id} has failed; it {_stands(run)}.", "Use resume or recheck.")
 
 
 def must_be_recheckable(run: UpgradeRun) -> None:
     if not can_recheck(run):
         raise NotNow(
-            f"There is nothing to look at again in run {run.id}: it {_STANDS[run.status]}.",
+            f"There is nothing to look at again in run {run.id}: it {_stands(run)}.",
             "Recheck works on runs that are blocked, wait for the approval of their plan, or stand at a finding.",
         )
 
@@ -130,7 +133,7 @@ def must_be_waivable(
         raise NotNow(f"{code} cannot be waived.", found[0].remedy)
     at_start = run.started_at is None and run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)
     if not at_start and run.blocked_phase is None:
-        raise NotNow(f"No finding stands in the way of run {run.id} now: it {_STANDS[run.status]}.")
+        raise NotNow(f"No finding stands in the way of run {run.id} now: it {_stands(run)}.")
 
 
 # -- calls ------------------------------------------------------------------------------------------------------------
@@ -203,13 +206,13 @@ def next_window(times: WorkTimes, notice: timedelta, now: datetime) -> datetime 
 
 def must_not_have_begun(run: UpgradeRun) -> None:
     if run.started_at is not None:
-        raise NotNow(f"Run {run.id} has begun: it {_STANDS[run.status]}.", "Use abort.")
+        raise NotNow(f"Run {run.id} has begun: it {_stands(run)}.", "Use abort.")
 
 
 def must_be_movable(run: UpgradeRun, start_at: datetime | None, now: datetime) -> None:
     """Raises NotNow for a run that has begun, and what ``must_be_a_start`` raises."""
     if not can_move(run):
-        raise NotNow(f"Run {run.id} has begun: it {_STANDS[run.status]}.", "Use pause, or abort.")
+        raise NotNow(f"Run {run.id} has begun: it {_stands(run)}.", "Use pause, or abort.")
     if start_at is not None:
         must_be_a_start(work_times_of(run), start_at, now)
 

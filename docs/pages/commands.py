@@ -41,8 +41,8 @@ In the thread of a run, a mention does what a button does: `@eks-upgrades pause`
 `break_glass_valid` later the next phase asks for an ordinary approval, and the `security_channel` is told.
 Approve, Reject, Waive and Confirm are buttons only, because each is bound to the plan that the person sees.
 Answers to a command are seen by the one who typed it; a run tells its story where everybody reads it.
-`check` also sends the whole report as a page in a direct message; **Full report** under a run does so for whoever presses it, and **Recheck**
-under an answer looks again for whoever presses that.
+`check` also sends the whole report as a page in a direct message; **Full report** under a run that stands at a finding or
+waits for an approval does so for whoever presses it, and **Recheck** under an answer looks again for whoever presses that.
 """
 
 _SHELL = """\

@@ -111,8 +111,9 @@ def run_buttons(run: UpgradeRun) -> list[Block]:
 
 
 def report_button(run: UpgradeRun) -> Block | None:
-    """*Full report*, when the run stands at what the checks say; a plan fills its phone screen without it."""
-    stands = run.status is RunStatus.BLOCKED or (run.blocked_phase is not None and not run.status.finished)
+    """*Full report*, when people decide by what the checks say: the run stands at it, or waits for an approval."""
+    decides = run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)
+    stands = decides or (run.blocked_phase is not None and not run.status.finished)
     return kit.button("Full report", Action.REPORT, _ref(run)) if run.report is not None and stands else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from handlers.ids import Action, RunRef
@@ -13,8 +13,9 @@ from handlers.views.limits import Block, fit
 from handlers.views.progress import Mark, in_words, title_of
 from handlers.views.text import count, esc, link, local_time, person
 from upgrade.calls import Call, standing_of
-from upgrade.run import NodegroupMix, UpgradeRun
+from upgrade.run import NodegroupMix, StepStatus, UpgradeRun
 from upgrade.troubles import CallKind, Trouble
+from upgrade.windows import time_zone
 
 _MARKS: Final[Mapping[CallKind, str]] = {
     CallKind.STALLED: "📟",
@@ -41,6 +42,8 @@ _MEANING: Final[Mapping[Action, str]] = {
 _NAMES: Final[Mapping[Action, str]] = {Action.RESCHEDULE_NOW: "Start now"}
 #: People and groups who are named.
 _CALLED: Final = 10
+#: Between these hours of the cluster's own zone people are asleep.
+_NIGHT: Final = (21, 6)
 #: Of one reason: it may be what a service said.
 _REASON: Final = 600
 
@@ -69,23 +72,33 @@ def call_lines(call: Call, run: UpgradeRun) -> list[str]:
     return [
         f"*{esc(run.cluster.name)}* needs you: {reason}",
         f"Since {local_time(call.since)}.",
-        *_until_morning(run),
+        *_until_morning(call, run),
         _what_buttons_do(run),
     ]
 
 
 def render_call_over(trouble: Trouble, run: UpgradeRun) -> Message:
-    """A call that nobody has to answer any more: who did, or that it is over."""
+    """A call that nobody has to answer any more: who did, or that it is over; done only once its step is."""
     reason = fit(in_words(run.plan, trouble.reason), _REASON)
     if trouble.open and trouble.acknowledged_by is not None:
         line = f"{Mark.DONE} {person(trouble.acknowledged_by)} has seen it: *{esc(run.cluster.name)}*: {reason}"
     else:
         by = f" {person(trouble.acknowledged_by)} had seen it." if trouble.acknowledged_by else ""
-        line = f"{Mark.DONE} Over: *{esc(run.cluster.name)}*: {reason}{by}"
+        line = f"{_how_it_ended(trouble, run)}{reason}{by}"
     return Message(line, [kit.section(line)])
 
 
-def _until_morning(run: UpgradeRun) -> list[str]:
+def _how_it_ended(trouble: Trouble, run: UpgradeRun) -> str:
+    name = f"*{esc(run.cluster.name)}*"
+    if not trouble.step or run.step(trouble.step).status in (StepStatus.DONE, StepStatus.SKIPPED):
+        return f"{Mark.DONE} Over: {name}: "
+    if trouble.retried_by is not None:
+        mark = Mark.STOPPED if run.status.finished else Mark.RUNNING
+        return f"{mark} {name}: Retried by {person(trouble.retried_by)}; it said: "
+    return f"{Mark.STOPPED} Over: {name}: "
+
+
+def _until_morning(call: Call, run: UpgradeRun) -> list[str]:
     standing = standing_of(run)
     if standing.steady:
         return ["It can wait until morning: no update is under way, no node group is half-way, nothing new starts."]
@@ -95,11 +108,19 @@ def _until_morning(run: UpgradeRun) -> list[str]:
         lines.append(f"Under way at EKS: {going}. EKS finishes that on its own; nobody has to wait for it.")
     if standing.node_groups:
         groups = ", ".join(map(_mix, standing.node_groups))
-        lines.append(
-            f"Half-way: {groups}. Nodes of both versions work beside each other and can stay so until morning."
-        )
+        lines.append(f"Half-way: {groups}.{_beside_each_other(standing.node_groups, call, run)}")
     goes_on = "The rest of the run goes on by itself." if standing.starts else "Nothing new starts by itself."
     return [*lines, goes_on]
+
+
+def _beside_each_other(mixes: Sequence[NodegroupMix], call: Call, run: UpgradeRun) -> str:
+    """Of node groups whose nodes are on several versions, for how long that may be; nothing where all are on one."""
+    if all(len(mix.kubelets) < 2 for mix in mixes):
+        return ""
+    hour = call.due_at.astimezone(time_zone(run.time_zone)).hour
+    night = hour >= _NIGHT[0] or hour < _NIGHT[1]
+    lasts = "until morning" if night else "for hours"
+    return f" Nodes of both versions work beside each other and can stay so {lasts}."
 
 
 def _mix(mix: NodegroupMix) -> str:

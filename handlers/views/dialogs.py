@@ -82,7 +82,7 @@ def abort_blocks(run: UpgradeRun, preview: AbortPreview) -> list[Block]:
     left["node_groups"] = [group for step_id, group in half_way.items() if step_id not in going_on]
     finishing = [_under_way(run, one, half_way.get(one.step_id)) for one in preview.under_way]
     going = ["*Will still finish*: EKS cannot cancel it", *finishing] if finishing else ["Nothing is under way."]
-    stands, not_done = left_lines(left), not_done_lines(run, left)
+    stands, not_done = left_lines(run, left), not_done_lines(run, left)
     return [
         kit.section(*going),
         *([kit.section("*Left behind*", *stands)] if stands else []),

@@ -40,7 +40,7 @@ def render_final(run: UpgradeRun, events: Sequence[UpgradeEvent], left: Mapping[
 def _left_behind(run: UpgradeRun, left: Mapping[str, Any]) -> list[Block]:
     """A section each: a long list of what is not done must not crowd out how the cluster stands."""
     blocks = []
-    if stands := left_lines(left):
+    if stands := left_lines(run, left):
         blocks.append(kit.section("*Left as it is now*", *stands))
     if not_done := not_done_lines(run, left):
         blocks += [kit.section("*Not done*", *not_done), kit.section(*next_lines(left))]

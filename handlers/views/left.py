@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from handlers.views.progress import title_of
 from handlers.views.text import code, count, esc
+from upgrade.plan import ControlPlaneStep, NodegroupStep
 from upgrade.run import UpgradeRun
 
+#: Node groups that are named in one line.
+_NAMED: Final = 5
 
-def left_lines(left: Mapping[str, Any]) -> list[str]:
+
+def left_lines(run: UpgradeRun, left: Mapping[str, Any]) -> list[str]:
     """How the cluster stands, in lines of mrkdwn.
 
     ``left``: ``control_plane`` (a version) and ``node_groups`` as `AbortPreview` has them, as JSON.
     """
     lines = [f"• Control plane: {code(left['control_plane'])}"] if left.get("control_plane") else []
-    return lines + [f"• Node group {esc(group['name'])}: {nodes_of(group)}" for group in _groups(left)]
+    lines += [f"• Node group {esc(group['name'])}: {nodes_of(group)}" for group in _groups(left)]
+    return lines + _behind_lines(run, left)
+
+
+def _behind_lines(run: UpgradeRun, left: Mapping[str, Any]) -> list[str]:
+    """That nodes stay where they are, when the control plane went ahead of node groups that were to follow."""
+    if run.plan is None:
+        return []
+    moves = [step.version for _, step in run.plan.steps() if isinstance(step, ControlPlaneStep)]
+    ahead = next((version for version in moves if str(version) == left.get("control_plane")), run.plan.from_version)
+    steps = [step for _, step in run.plan.steps() if isinstance(step, NodegroupStep)]
+    reached = dict.fromkeys((step.name for step in steps), run.plan.from_version)
+    for step in steps:
+        if step.id not in (left.get("not_done") or ()):
+            reached[step.name] = max(reached[step.name], step.version)
+    behind = [name for name, version in reached.items() if version < ahead]
+    if not behind:
+        return []
+    more = f" and {len(behind) - _NAMED} more" if len(behind) > _NAMED else ""
+    named = f"{', '.join(map(esc, behind[:_NAMED]))}{more}"
+    return [f"• Nodes of {named} stay on their kubelet version, behind the control plane"]
 
 
 def next_lines(left: Mapping[str, Any]) -> list[str]:

@@ -186,6 +186,28 @@ def _unseen(listed: Iterable[Listed]) -> Iterator[Listed]:
     return (one for one in listed if one.finding.unknown)
 
 
+def unknown_lines(report: Report, unknown: Sequence[Finding]) -> list[str]:
+    """One line of what could not be seen: the codes, by the permission that cures them; none when all was seen.
+
+    Args:
+        unknown: those of the report that are to be told.
+    """
+    cures = cures_of(_of(listed_findings(report), unknown))
+    if not cures:
+        return []
+    named = [_cured(cure) for cure in cures[:_CURES]]
+    more = [f"and {len(cures) - _CURES} more"] if len(cures) > _CURES else []
+    return [f"{Mark.UNKNOWN} {len(unknown)} unknown: {'; '.join([*named, *more])}"]
+
+
+def _cured(cure: Cure) -> str:
+    codes = list(dict.fromkeys(code(one.finding.code) for one in cure.listed))
+    more = f" and {len(codes) - _OBJECTS} more" if len(codes) > _OBJECTS else ""
+    why = f"allow {code(cure.permission)}" if cure.permission else esc(clean(cure.reason, _NAME))
+    weight = ", *would stop a later phase*" if cure.counts else ""
+    return f"{', '.join(codes[:_OBJECTS])}{more} ({why}){weight}"
+
+
 def blockers_line(report: Report) -> str:
     """How many objects are in the way, and by which checks."""
     groups = groups_of(one for one in listed_findings(report) if one.finding.blocks)

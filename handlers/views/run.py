@@ -22,12 +22,12 @@ from handlers.views.progress import (
     versions,
     work_line,
 )
-from handlers.views.report import finding_blocks
+from handlers.views.report import finding_blocks, unknown_lines
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
 from handlers.views.text import callable_owner, code, count, duration, esc, local_time, person
 from upgrade.calls import in_charge
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.findings import Finding, Severity
+from upgrade.findings import Severity, without_waived
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.work_times import work_times_of
 
@@ -116,9 +116,8 @@ def _body(run: UpgradeRun) -> list[Block]:
     if run.plan is None:
         return []
     if run.started_at is None and not run.status.finished:
-        noted = [finding for finding in run.report.findings if not finding.blocks] if run.report else []
         times = work_times_lines(work_times_of(run), run.created_at)
-        return [*plan_blocks(run.plan, progress_blocks(run), times), *_noted(noted)]
+        return [*plan_blocks(run.plan, progress_blocks(run), times), *_noted(run)]
     return [kit.section(*phase_lines(run)), *_standing_at(run)]
 
 
@@ -129,19 +128,22 @@ def _standing_at(run: UpgradeRun) -> list[Block]:
     return finding_blocks(run.report, blockers_of(run).now)
 
 
-def _noted(findings: Sequence[Finding]) -> list[Block]:
-    """What an approver should have read, though it stops nothing: warnings by name, the rest by number."""
-    if not findings:
+def _noted(run: UpgradeRun) -> list[Block]:
+    """What approvers should have read, though the run may begin: warnings and unknowns by name, the rest by number."""
+    if run.report is None:
+        return []
+    findings = [one for one in run.report.findings if not one.blocks and not one.unknown]
+    unknown = without_waived(run.report.unknowns, run.waivers)
+    if not findings and not unknown:
         return []
     warnings = [one for one in findings if one.severity is Severity.WARNS]
     lines = [f"{Mark.WARNING} {code(one.code)} {esc(one.subject)}: {esc(one.summary)}" for one in warnings[:_NOTED]]
-    rest = len(findings) - len(lines)
-    more = (
-        [f"… and {count(rest, 'more note')}: see `check`" if lines else f"{count(rest, 'note')}: see `check`"]
-        if rest
-        else []
-    )
-    return [kit.context("\n".join(["Noted, nothing in the way:", *lines, *more]))]
+    if rest := len(findings) - len(lines):
+        where = "Full report" if report_button(run) else "`check`"
+        noted = f"… and {count(rest, 'more note')}" if lines else count(rest, "note")
+        lines.append(f"{noted}: see {where}")
+    head = "Noted:" if any(one.blocks for one in unknown) else "Noted, nothing in the way:"
+    return [kit.context("\n".join([head, *lines, *unknown_lines(run.report, unknown)]))]
 
 
 def phase_lines(run: UpgradeRun) -> list[str]:

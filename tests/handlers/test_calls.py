@@ -72,3 +72,45 @@ def test_the_buttons_of_a_call_carry_what_it_is_about_and_go_when_somebody_has_s
     over = render_call_over(trouble, run)
     assert "<@U0BEN> has seen it" in over.text
     assert all(block["type"] != "actions" for block in over.blocks)
+
+
+def test_a_call_is_done_once_its_step_is_and_retry_alone_does_not_do_it() -> None:
+    trouble = Trouble(
+        key="failed:7", kind=CallKind.FAILED, seq=7, since=samples.NOW, reason=f"{STEP} failed: no", step=STEP
+    )
+    retried = trouble.model_copy(update={"retried_by": "U0BEN", "acknowledged_by": "U0CY"})
+    for status in (StepStatus.PENDING, StepStatus.FOLLOWING, StepStatus.FAILED):
+        run = samples.run(plan=samples.two_hops(), steps={STEP: StepState(status=status)})
+        said = render_call_over(retried, run).text
+        assert "Retried by <@U0BEN>; it said: Control plane to `1.35` failed: no" in said
+        assert "<@U0CY> had seen it." in said
+        assert "✅" not in said
+    for status in (StepStatus.DONE, StepStatus.SKIPPED):
+        run = samples.run(plan=samples.two_hops(), steps={STEP: StepState(status=status)})
+        assert render_call_over(retried, run).text.startswith("✅ Over: *prod-eu*: Control plane")
+    given_up = samples.run(RunStatus.ABORTED, steps={STEP: StepState(status=StepStatus.FAILED)})
+    assert render_call_over(trouble, given_up).text.startswith("⏹️ Over: ")
+    other = trouble.model_copy(update={"step": ""})
+    assert render_call_over(other, samples.run()).text.startswith("✅ Over: ")
+
+
+@pytest.mark.parametrize(
+    ("kubelets", "hour", "zone", "lasts"),
+    [
+        ("1.34=4 1.35=3", 1, "UTC", "until morning"),
+        ("1.34=4 1.35=3", 14, "UTC", "for hours"),
+        ("1.34=4 1.35=3", 14, "Asia/Tokyo", "until morning"),
+        ("1.35=3", 1, "UTC", ""),
+    ],
+)
+def test_nodes_of_two_versions_can_wait_until_morning_only_at_night(
+    kubelets: str, hour: int, zone: str, lasts: str
+) -> None:
+    state = StepState(status=StepStatus.FAILED, memory={"kubelets": kubelets})
+    run = samples.run(
+        RunStatus.PAUSED, plan=samples.two_hops(), steps={samples.HALF_ROTATED.step_id: state}, time_zone=zone
+    )
+    said = words(render_call(call().model_copy(update={"due_at": samples.NOW.replace(hour=hour)}), run, THREAD))
+    assert "Half-way: core (" in said
+    assert (f"Nodes of both versions work beside each other and can stay so {lasts}." in said) is bool(lasts)
+    assert ("both versions" in said) is bool(lasts)

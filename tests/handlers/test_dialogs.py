@@ -167,6 +167,20 @@ def test_the_abort_dialog_tells_how_far_a_node_group_is() -> None:
     assert "Left behind" not in said
 
 
+def test_the_abort_dialog_says_which_nodes_stay_behind_the_control_plane() -> None:
+    last = tuple(f"nodegroup/{name}@{V36}" for name in ("core", "batch"))
+    stay = "stay on their kubelet version, behind the control plane"
+
+    def said(version: KubernetesVersion, *not_done: str) -> str:
+        preview = AbortPreview(control_plane=version, not_done=not_done)
+        return "\n".join(mrkdwn_of(render_abort_dialog(samples.run(), preview)["blocks"]))
+
+    assert f"• Nodes of core, batch {stay}" in said(V35, *last)
+    assert f"• Nodes of batch {stay}" in said(V36, last[1])
+    assert stay not in said(V36)
+    assert stay not in said(samples.V34, *last)
+
+
 GOOD = {
     Input.VERB: "start",
     Input.CLUSTER: str(PROD),

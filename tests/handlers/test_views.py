@@ -17,7 +17,7 @@ from handlers.views.kit import Message
 from handlers.views.notice import render_notice, render_reply
 from handlers.views.notice_facts import Also, NoticeFacts, notice_facts
 from handlers.views.plan import render_plan
-from handlers.views.progress import phase_number
+from handlers.views.progress import Mark, phase_number
 from handlers.views.report import render_report
 from handlers.views.run import render_run
 from handlers.views.runs import render_history
@@ -29,7 +29,7 @@ from tests.handlers.samples import NOW, PROD, V34, V35, V36
 from upgrade.announcements import Notice, NoticeReply, NoticeState, ReplyKind, notice_of
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.findings import Report, Severity
+from upgrade.findings import Finding, Report, Severity
 from upgrade.gates import GateTerms
 from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
 from upgrade.records import Form
@@ -266,9 +266,10 @@ def test_only_buttons_that_apply_are_there(name: str, actions: str) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_that_stands_at_what_the_checks_say_offers_all_of_it(name: str) -> None:
+def test_a_run_that_is_decided_on_by_what_the_checks_say_offers_all_of_it(name: str) -> None:
     beside = [block["accessory"] for block in render_run(RUNS[name], []).blocks if "accessory" in block]
-    assert [one["action_id"] for one in beside] == ["report.send"] * (name in ("blocked", "stopped-phase"))
+    decided = RUNS[name].status is RunStatus.AWAITING_APPROVAL or name in ("blocked", "stopped-phase")
+    assert [one["action_id"] for one in beside] == ["report.send"] * decided
 
 
 def test_a_plan_names_its_warnings_and_counts_what_only_informs() -> None:
@@ -277,7 +278,33 @@ def test_a_plan_names_its_warnings_and_counts_what_only_informs() -> None:
     said = words_of(render_run(waiting, []))
     assert "NOD002" in said
     assert "Noise." not in said
-    assert "and 3 more notes: see `check`" in said
+    assert "and 3 more notes: see Full report" in said
+    scheduled = words_of(render_run(waiting.model_copy(update={"status": RunStatus.SCHEDULED}), []))
+    assert "and 3 more notes: see `check`" in scheduled
+
+
+def test_a_plan_names_what_could_not_be_seen_by_what_cures_it() -> None:
+    def unseen(code: str, permission: str | None, **values: Any) -> Finding:
+        known = {"summary": "Could not be checked: no answer <!here>.", "severity": Severity.INFORMS, **values}
+        return samples.finding(code, "prod-eu", unknown=True, permission=permission, **known)
+
+    accepted = unseen("KUB001", "list pods", severity=Severity.BLOCKS, waivable=True)
+    told = (
+        unseen("INS001", "eks:ListInsights"),
+        unseen("INS002", "eks:ListInsights", severity=Severity.WARNS),
+        unseen("CMP010", None),
+    )
+    waiver = Waiver(code="KUB001", subject="prod-eu", by="U0BEN", reason="known")
+    report = samples.report(samples.WARNING, accepted, *told)
+    waiting = samples.run(RunStatus.AWAITING_APPROVAL, report=report, waivers=(waiver,))
+    said = words_of(render_run(waiting, []))
+    assert "❔ 3 unknown: `INS002`, `INS001` (allow `eks:ListInsights`); `CMP010` (no answer &lt;!here&gt;)" in said
+    assert f"{Mark.WARNING} `INS002`" not in said
+    assert "Noted, nothing in the way:" in said
+    assert "unknown" not in words_of(render_run(samples.run(RunStatus.AWAITING_APPROVAL), []))
+    said = words_of(render_run(waiting.model_copy(update={"waivers": ()}), []))
+    assert "❔ 4 unknown: `KUB001` (allow `list pods`), *would stop a later phase*; " in said
+    assert "nothing in the way" not in said
 
 
 def test_decisions_name_who_took_them() -> None:

@@ -326,3 +326,15 @@ def test_without_people_who_mute_and_without_sleep_every_call_goes_out_at_its_in
         for stage, at in night.stages(trouble.seq, trouble.kind.value):
             number = stage.removeprefix("again-")
             assert at - began == (due[stage] if stage in due else 20 + 30 * int(number))
+
+
+def test_a_failed_step_names_who_had_it_tried_again_until_it_fails_anew() -> None:
+    night = Night()
+    night.fail()
+    night.tell(EventKind.RETRY_REQUESTED, CONTROL_PLANE.id, actor="U0BEN", steps={CONTROL_PLANE.id: following()})
+    (first,) = troubles_of(night.run, night.events)
+    assert (first.open, first.step, first.retried_by) == (False, CONTROL_PLANE.id, "U0BEN")
+    night.fail()
+    first, second = troubles_of(night.run, night.events)
+    assert (first.open, first.retried_by) == (False, "U0BEN")
+    assert (second.open, second.retried_by) == (True, None)

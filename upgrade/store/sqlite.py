@@ -21,7 +21,7 @@ from upgrade.eks import ClusterId
 from upgrade.errors import DatabaseTooNew, RunChanged, RunInProgress, TemporaryError, UnknownRun
 from upgrade.events import UpgradeEvent
 from upgrade.ports import AgendaItem, InboxRow, StoredMessage
-from upgrade.run import RunStatus, UpgradeRun
+from upgrade.run import Intent, RunStatus, UpgradeRun
 from upgrade.store.fleet import FleetTables
 from upgrade.store.migrations import KNOWN, migrations
 
@@ -316,12 +316,14 @@ class SqliteStore(FleetTables):
         except sqlite3.IntegrityError as error:
             if "runs.cluster" not in str(error):
                 raise
-            rows = db.query("select id from runs where cluster = ? and holds_cluster = 1", [str(run.cluster)])
-            other = next(iter(rows))["id"]
+            rows = db.query("select id, run from runs where cluster = ? and holds_cluster = 1", [str(run.cluster)])
+            other = next(iter(rows))
+            ending = UpgradeRun.model_validate_json(other["run"]).intent is Intent.ABORT
+            stands = ", which is being aborted" if ending else ""
             raise RunInProgress(
-                f"{run.cluster.name} already has an unfinished run, {other}.",
-                "Wait for it, or abort it first.",
-                run_id=other,
+                f"{run.cluster.name} already has an unfinished run, {other['id']}{stands}.",
+                "Wait until it has ended, then start again." if ending else "Wait for it, or abort it first.",
+                run_id=other["id"],
             ) from None
 
 

@@ -25,7 +25,7 @@ from upgrade.errors import DatabaseInUse, DatabaseTooNew, RunChanged, RunInProgr
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import PlanRequest
 from upgrade.ports import InboxRow, RunStore, StoredMessage
-from upgrade.run import RunStatus, UpgradeRun
+from upgrade.run import Intent, RunStatus, UpgradeRun
 from upgrade.store.ownership import DatabaseOwnership
 from upgrade.store.sqlite import SqliteStore
 
@@ -94,6 +94,16 @@ def test_one_unfinished_run_a_cluster_but_scheduled_ones_do_not_count(store: Sql
         store.save(store.load("run-1").model_copy(update={"status": RunStatus.CHECKING}), [])
     store.save(store.load("run-2").model_copy(update={"status": RunStatus.ABORTED}), [])
     store.save(store.load("run-1").model_copy(update={"status": RunStatus.CHECKING}), [])
+
+
+def test_beside_a_run_that_is_being_aborted_its_end_is_waited_for(store: SqliteStore) -> None:
+    store.create(fresh("run-1"), [])
+    with pytest.raises(RunInProgress, match=r"unfinished run, run-1.*abort it first"):
+        store.create(fresh("run-2"), [])
+    store.save(store.load("run-1").model_copy(update={"intent": Intent.ABORT}), [])
+    with pytest.raises(RunInProgress, match=r"run-1, which is being aborted.*Wait until it has ended") as caught:
+        store.create(fresh("run-2"), [])
+    assert "abort it first" not in str(caught.value)
 
 
 def test_an_unknown_run_is_told(store: SqliteStore) -> None:
