@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from bot.config import ConfigurationWrong, LogSettings, Settings, load_settings, missing_for_serve
+from bot.config import LogSettings, Settings, load_settings
 from bot.logs import set_up_logs
 from upgrade.run import UpgradeRun
 from upgrade.store.ownership import DatabaseOwnership
@@ -27,9 +27,7 @@ format_option = click.option(
 
 
 def settings_of(*, server: bool = False) -> Settings:
-    settings = load_settings(click.get_current_context().find_object(Path))
-    if server and (lines := missing_for_serve(settings)):
-        raise ConfigurationWrong(lines)
+    settings = load_settings(click.get_current_context().find_object(Path), server=server)
     slack = settings.slack
     secrets = [one.get_secret_value() for one in (slack.bot_token, slack.app_token, slack.signing_secret) if one]
     secrets += [os.environ.get(name, "") for name in settings.on_call.variables.values()]

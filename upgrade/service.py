@@ -215,8 +215,10 @@ class UpgradeService(Deciding, OnCall, Digesting):
         return self._store.events(run_id, after=after)
 
     def what_abort_leaves(self, run_id: str) -> AbortPreview:
-        """From what is stored, without asking AWS."""
-        return abort_preview(self.run(run_id))
+        """From what is stored, without asking AWS. Raises NotNow when it has ended or is ending."""
+        run = self.run(run_id)
+        must_be_going(run)
+        return abort_preview(run)
 
     def next_window(self, cluster: ClusterId) -> datetime | None:
         """The next opening of a window at which the notice is still in time, in UTC.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +22,32 @@ from upgrade.engine.clock import ScaledClock
 CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
 
 
-def load_settings(path: Path | None = None) -> Settings:
+_MUST_BE: Final = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "string_type": "text, in quotes where YAML takes it for something else",
+    "bool_parsing": "true or false",
+    "int_parsing": "a whole number",
+    "time_delta_parsing": "a time such as 30s, 15m, 2h or 7d",
+    "time_delta_type": "a time such as 30s, 15m, 2h or 7d",
+}
+_FORMS: Final = {
+    "account": "the 12 digits of an AWS account, in quotes",
+    "command": "a slash command: a / and up to 31 of a-z, 0-9, _ and -",
+    "region": "an AWS region such as eu-central-1",
+    "group": "the ID of a Slack user group (S...)",
+    "topic": "the ARN of an SNS topic",
+}
+
+
+def load_settings(path: Path | None = None, *, server: bool = False) -> Settings:
     """Read the file (``path``, else EKS_UPGRADE_BOT_CONFIG, else none) and the environment.
+
+    Args:
+        server: whether what ``serve`` needs beyond the rest must be there.
 
     Raises ConfigurationWrong with a line for each mistake.
     """
@@ -31,10 +57,12 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         settings = Settings(**content)
     except ValidationError as error:
-        raise ConfigurationWrong([*lines, *(_line(one) for one in error.errors(include_input=False))]) from None
+        errors = error.errors(include_input=False)
+        missing = _missing_besides(content, errors) if server else []
+        raise ConfigurationWrong([*lines, *map(_line, errors), *missing]) from None
     except ValueError as error:  # an environment variable that is no JSON where a list or mapping is wanted
         raise ConfigurationWrong([*lines, str(error).splitlines()[0]]) from None
-    lines += _cross_checks(settings)
+    lines += _cross_checks(settings) + (missing_for_serve(settings) if server else [])
     if lines:
         raise ConfigurationWrong(lines)
     return settings
@@ -55,6 +83,25 @@ def missing_for_serve(settings: Settings) -> list[str]:
     if not settings.clusters:
         lines.append("clusters: none is configured; name at least one")
     return lines
+
+
+def _missing_besides(content: Mapping[str, Any], errors: Sequence[Any]) -> list[str]:
+    """What ``serve`` lacks, judged without the sections that have a mistake in them; those are told already."""
+    wrong = {str(one["loc"][0]) for one in errors if one["loc"]}
+    kept: dict[str, Any] = {key: value for key, value in content.items() if key not in wrong}
+    aside = {name: os.environ.pop(name) for name in [*os.environ] if _key_of(name) in wrong}
+    try:
+        lines = missing_for_serve(Settings(**kept))
+    except ValueError:
+        return []
+    finally:
+        os.environ.update(aside)
+    return [line for line in lines if re.split(r"[.:]", line)[0] not in wrong]
+
+
+def _key_of(variable: str) -> str:
+    """The setting that a variable is for; empty for other variables."""
+    return variable.removeprefix(PREFIX).split("__")[0].lower() if variable.startswith(PREFIX) else ""
 
 
 def _cross_checks(settings: Settings) -> list[str]:
@@ -109,8 +156,8 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _unknown_variables() -> list[str]:
     lines = []
     for name in sorted(os.environ):
-        key = name.removeprefix(PREFIX).split("__")[0].lower()
-        if name.startswith(PREFIX) and name != CONFIG_VARIABLE and key not in Settings.model_fields:
+        key = _key_of(name)
+        if key and name != CONFIG_VARIABLE and key not in Settings.model_fields:
             lines.append(f"{name}: unknown variable{_nearest(key, tuple(Settings.model_fields))}")
     return lines
 
@@ -124,8 +171,20 @@ def _line(error: Any) -> str:
         return f"{where}: unknown key{_nearest(str(error['loc'][-1]), _known_keys(error['loc'][:-1]))}"
     if error["type"] == "missing":
         return f"{where}: is missing"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}"
+    return f"{where}: {_message(error)}"
+
+
+def _message(error: Any) -> str:
+    """pydantic's words, where they are not Python's."""
+    kind, last = error["type"], error["loc"][-1] if error["loc"] else ""
+    if kind in _MUST_BE:
+        return f"must be {_MUST_BE[kind]}"
+    if kind == "string_pattern_mismatch":
+        return f"must be {_FORMS.get(last, 'of the form ' + error['ctx']['pattern'])}"
+    if kind == "greater_than" and error["ctx"]["gt"] == repr(timedelta(0)):
+        return "must be more than no time"
+    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def _known_keys(place: Sequence[str | int]) -> tuple[str, ...]:

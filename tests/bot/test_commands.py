@@ -108,6 +108,14 @@ def test_usage_settings_and_internal_errors_have_their_exit_codes(
     broken.write_text("workers: many\nclock: sundial\nnonsense: 1")
     assert cli("--config", str(broken), "status") == 78
     assert len(cli.err.splitlines()) == 3
+    assert cli("--config", str(broken), "serve") == 78
+    wrong_and_missing = ("workers:", "clock:", "nonsense:", "slack.bot_token:", "slack.app_token:", "clusters:")
+    assert [line.split()[0] for line in cli.err.splitlines()] == [*wrong_and_missing], "all at once"
+    monkeypatch.setenv("EKS_UPGRADE_BOT_LOG__LEVEL", "loud")
+    assert cli("serve") == 78
+    assert cli.err.splitlines()[0] == "log.level: must be 'debug', 'info', 'warning' or 'error'"
+    assert "slack.app_token: is missing; set SLACK_APP_TOKEN" in cli.err.splitlines()
+    monkeypatch.delenv("EKS_UPGRADE_BOT_LOG__LEVEL")
     monkeypatch.setattr("bot.commands.opened_service", lambda _: 1 / 0)
     assert cli("status") == 70
     assert cli("--help") == 0

@@ -96,6 +96,24 @@ environments: {prod: {approver_groups: %s}}
     assert line.startswith("environments.prod.approver_groups[1]: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("clusters: x", "clusters: must be a list"),
+        ("roles: {approver: {users: U1}}", "roles.approver.users: must be a list"),
+        ("polls: {addon: soon}", "polls.addon: must be a time such as 30s, 15m, 2h or 7d"),
+        ("polls: {addon: 0s}", "polls.addon: must be more than no time"),
+        ("slack: {command: eks}", "slack.command: must be a slash command: a / and up to 31 of a-z, 0-9, _ and -"),
+        (
+            "clusters: [{name: a, region: eu-west-1, account: '1'}]",
+            "clusters[0].account: must be the 12 digits of an AWS account, in quotes",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_words_that_are_not_pythons(tmp_path: Path, text: str, told: str) -> None:
+    assert lines_of(tmp_path, text) == [told]
+
+
 def test_gates_are_words_or_say_who_attends_them(tmp_path: Path) -> None:
     text = "environments: {prod: {gates: [hop, %s]}}"
     policy = read(tmp_path, text % "{before: nodes, attended: S0NIGHT, within: 2h}").policy("prod")
@@ -106,7 +124,7 @@ def test_gates_are_words_or_say_who_attends_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("gate", "line"),
     [
-        ("node", "gates[1].word: input should be 'control-plane'"),
+        ("node", "gates[1].word: must be 'control-plane'"),
         ("{before: nodes}", "gates[1].mapping: needs “attended” with “within”, or “unattended: true”"),
         ("{before: nodes, within: 2h}", "gates[1].mapping: needs “attended”"),
         ("{before: nodes, attended: S0N, within: 2h, unattended: true}", "gates[1].mapping: needs “attended”"),
@@ -263,7 +281,7 @@ roles: {approver: {users: ["@ben"]}}
         "clusters[1].account: is missing",
         "environments.prod.approvals: ",
         "environments.prod.notice: ",
-        "slack.mode: input should be 'socket' or 'http'",
+        "slack.mode: must be 'socket' or 'http'",
         "slack.api_url: must be https; http is for loopback only",
         "slack.command: ",
         "clock: 'sundial' is not a clock",

@@ -41,7 +41,7 @@ def test_it_comes_on_monday_morning_unless_somebody_says_otherwise() -> None:
 @pytest.mark.parametrize(
     ("written", "line"),
     [
-        ("{weekday: monday}", "digest.weekday: input should be 'mon', 'tue'"),
+        ("{weekday: monday}", "digest.weekday: must be 'mon', 'tue'"),
         ("{at: 9am}", "digest.at: must be a time of day such as 09:00"),
         ("{at: 9}", "digest.at: must be a time of day such as 09:00"),
         ("{at: 25:00}", "digest.at: must be a time of day such as 09:00"),

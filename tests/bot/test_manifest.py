@@ -51,6 +51,9 @@ class Recorder:
         self.commands.append(name)
         return lambda listener: listener
 
+    def action(self, *_: Any, **__: Any) -> Any:
+        return lambda listener: listener
+
     def event(self, name: Any, **_: Any) -> Any:
         self.events.append(name)
         return lambda listener: listener

@@ -60,12 +60,12 @@ def test_secrets_come_from_the_environment_and_are_shown_nowhere(
 @pytest.mark.parametrize(
     ("on_call", "line"),
     [
-        ({"group": "night"}, "on_call.group: string should match pattern"),
-        ({"after": "0m"}, "on_call.after: input should be greater than"),
+        ({"group": "night"}, "on_call.group: must be the ID of a Slack user group"),
+        ({"after": "0m"}, "on_call.after: must be more than no time"),
         ({"webhooks": [PAGER, PAGER]}, "on_call.webhooks: these names are there twice: night"),
         ({"webhooks": [CHAT | {"url": "http://hooks.example.com"}]}, "must be https; http is for loopback only"),
         ({"webhooks": [CHAT | {"url": "https://a:b@example.com"}]}, "without a name or password in it"),
-        ({"webhooks": [TOPIC | {"topic": "night"}]}, "on_call.webhooks[0].sns.topic: string should match pattern"),
+        ({"webhooks": [TOPIC | {"topic": "night"}]}, "on_call.webhooks[0].sns.topic: must be the ARN of an SNS topic"),
         ({"webhooks": [{"kind": "mail", "name": "x"}]}, "on_call.webhooks[0]: input tag 'mail'"),
         ({"webhooks": [PAGER | {"key": "x"}]}, "on_call.webhooks[0].pagerduty.key: unknown key"),
     ],

@@ -152,7 +152,7 @@ def test_a_check_dies_with_the_bot_and_leaves_nothing(make_tale: MakeTale) -> No
 def test_a_database_whose_making_was_interrupted_is_made_by_the_next_start(make_tale: MakeTale) -> None:
     deaths = ["before create table runs", "after create table inbox", "after create table messages"]
     with make_tale(deaths) as tale:
-        tale.until(lambda: tale.run is not None and tale.run.scheduled_at is not None)
+        tale.until(lambda: any(event.kind is EventKind.RUN_SCHEDULED for event in tale.events))
         assert len(tale.died_at()) == len(deaths)
         tale.end()
 

@@ -270,8 +270,16 @@ class Play:
             yield run
         finally:
             if not self.run(run.id).status.finished:
-                self.types("ana", f"abort {run.id}")
+                self.aborts("ana", run.id)
             self.ends(run.id)
+
+    def aborts(self, who: str, run_id: str) -> None:
+        """Type it, and agree in the dialog."""
+        assert self.types(who, f"abort {run_id}").ok
+        people, modals = self.slack.people, self.slack.workspace.modals
+        user = self.slack.workspace.user(who).id
+        (view,) = self.until(lambda: modals.on_screen(user), "the dialog of the abort")
+        assert people.submit_view(who, view.id).ok
 
     def approved(self, run_id: str, *who: str) -> None:
         self.until_status(run_id, RunStatus.AWAITING_APPROVAL)
