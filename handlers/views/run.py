@@ -190,5 +190,5 @@ def _hands(run: UpgradeRun, owner: str | None) -> list[str]:
         return [f"taken over by {person(run.in_charge)}", requested] if taken else [requested]
     charge = in_charge(run, owner if callable_owner(owner) else None)
     if charge == run.requester:
-        return [f"In charge: {person(charge)}, who requested it"]
+        return [f"In charge: {person(charge)}, requester"]
     return [f"In charge: {person(charge)}", requested]

@@ -38,13 +38,13 @@ def done_to(number: int, plan: UpgradePlan | None = None) -> UpgradeRun:
 @pytest.mark.parametrize(
     ("taken", "owner", "said"),
     [
-        (None, None, "In charge: <@U0ADA>, who requested it · run"),
-        (None, "U0ADA", "In charge: <@U0ADA>, who requested it · run"),
-        (None, "Team <!here>", "In charge: <@U0ADA>, who requested it · run"),
+        (None, None, "In charge: <@U0ADA>, requester · run"),
+        (None, "U0ADA", "In charge: <@U0ADA>, requester · run"),
+        (None, "Team <!here>", "In charge: <@U0ADA>, requester · run"),
         (None, "S0SHOP1", "In charge: <!subteam^S0SHOP1> · requested by <@U0ADA> · run"),
         ("U0BEN", "S0SHOP1", "In charge: <@U0BEN> · requested by <@U0ADA> · run"),
         ("cli:<ben>", None, "In charge: cli:&lt;ben&gt; · requested by <@U0ADA> · run"),
-        ("U0ADA", "S0SHOP1", "In charge: <@U0ADA>, who requested it · run"),
+        ("U0ADA", "S0SHOP1", "In charge: <@U0ADA>, requester · run"),
     ],
 )
 def test_an_unfinished_run_names_who_is_in_charge_once(taken: str | None, owner: str | None, said: str) -> None:

@@ -313,7 +313,7 @@ def test_decisions_name_who_took_them() -> None:
         samples.event(EventKind.PAUSE_REQUESTED, actor="cli:cy"),
     ]
     said = words_of(render_run(samples.run(), events))
-    assert "In charge: <@U0ADA>, who requested it · approved by <@U0BEN> · paused by cli:cy" in said
+    assert "In charge: <@U0ADA>, requester · approved by <@U0BEN> · paused by cli:cy" in said
 
 
 def test_who_acted_last_stands_last_however_often() -> None:
