@@ -56,7 +56,7 @@ def bot_config(
 
 def _lasting(rate: float) -> dict[str, str]:
     """What people may take their time for; on a fast clock at least some real minutes."""
-    lasts = {"approval_expires": 24 * 3600, "approval_valid": 7 * 24 * 3600}
+    lasts = {"approval_expires": 24 * 3600, "approval_valid": 14 * 24 * 3600}
     return {key: f"{max(usual, _PATIENCE * rate):.0f}s" for key, usual in lasts.items()}
 
 

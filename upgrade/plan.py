@@ -68,7 +68,7 @@ class EnvironmentPolicy(Value):
     parallel_nodegroups: int = Field(default=1, ge=1, le=20)
     notice: timedelta = timedelta(minutes=15)
     approval_expires: timedelta = timedelta(hours=24)
-    approval_valid: timedelta = timedelta(days=7)
+    approval_valid: timedelta = timedelta(days=14)
     break_glass_valid: timedelta = timedelta(hours=4)
     windows: tuple[str, ...] = ()
     bake_after_hop: timedelta = timedelta(0)

@@ -49,7 +49,7 @@ class EnvironmentSettings(EnvironmentPolicy):
     """The least time between the announcement and the start."""
     approval_expires: Duration = timedelta(hours=24)
     """How long a plan waits for its approvals."""
-    approval_valid: Duration = timedelta(days=7)
+    approval_valid: Duration = timedelta(days=14)
     """How long complete approvals count; half-way beyond it they are asked for again before the next phase."""
     break_glass_valid: Duration = timedelta(hours=4)
     """How long a gate that somebody opened alone counts as approved; then the next phase asks again."""
