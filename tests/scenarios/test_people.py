@@ -258,7 +258,7 @@ def test_abort_names_what_will_finish_and_the_run_stays_until_then(play: Play) -
             assert not play.run(run.id).status.finished
             assert play.slack.people.submit_view("ana", play.dialog("ana").id).ok
             play.told(run.id, "aborts the run. EKS cannot cancel Control plane to `1.36`")
-            assert "already has an unfinished run" in play.asks("ben", "start abort to 1.36")
+            assert "which is being aborted" in play.asks("ben", "start abort to 1.36")
         assert play.ends(run.id).status is RunStatus.ABORTED
         assert "*Not done*\n• vpc-cni" in play.told(run.id, "⏹️ Aborted", "• Control plane: `1.36`")
     assert [effect.subject for effect in play.effects("abort")] == ["control-plane"]

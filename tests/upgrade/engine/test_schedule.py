@@ -349,13 +349,13 @@ def test_a_look_ahead_behind_another_run_is_told_and_voids_nothing() -> None:
 
 # -- approvals that lapse ---------------------------------------------------------------------------------------------
 
-OLD = NOW + timedelta(days=7, minutes=1)
+OLD = NOW + timedelta(days=14, minutes=1)
 
 
 def test_a_phase_that_begins_after_the_approvals_lapsed_asks_again_once() -> None:
     steps = done("announce", CONTROL_PLANE.id)
     run = make_run(RunStatus.RUNNING, steps=steps)
-    assert play(run, PASSED, now=NOW + timedelta(days=7))[0].status is RunStatus.RUNNING
+    assert play(run, PASSED, now=NOW + 14 * DAY)[0].status is RunStatus.RUNNING
     asking, told = play(run, PASSED, PASSED, now=OLD)
     assert (asking.status, asking.waiting_for, asking.approvals) == (RunStatus.AWAITING_APPROVAL, PLAN_GATE, ())
     assert kinds(told) == ["warning-raised", "gate-opened"]
@@ -371,19 +371,19 @@ def test_a_phase_that_has_begun_goes_on_whatever_its_approval_is_worth() -> None
 
 def test_what_will_have_lapsed_when_the_window_opens_is_asked_while_it_is_closed() -> None:
     run = make_run(RunStatus.RUNNING, steps=done("announce", CONTROL_PLANE.id))
-    soon, _ = play(run, WindowChanged(open=False, opens_at=NOW + 6 * DAY))
+    soon, _ = play(run, WindowChanged(open=False, opens_at=NOW + 13 * DAY))
     assert soon.status is RunStatus.RUNNING
-    late, _ = play(run, WindowChanged(open=False, opens_at=NOW + 8 * DAY))
+    late, _ = play(run, WindowChanged(open=False, opens_at=NOW + 15 * DAY))
     assert late.status is RunStatus.AWAITING_APPROVAL
 
 
 def test_an_approval_that_will_not_last_until_the_start_is_asked_for_at_the_look_ahead() -> None:
-    run, told = play(scheduled(NOW + 9 * DAY), AHEAD, now=NOW + 8 * DAY)
-    assert (run.status, run.wanted_at) == (RunStatus.AWAITING_APPROVAL, NOW + 9 * DAY)
+    run, told = play(scheduled(NOW + 16 * DAY), AHEAD, now=NOW + 15 * DAY)
+    assert (run.status, run.wanted_at) == (RunStatus.AWAITING_APPROVAL, NOW + 16 * DAY)
     assert kinds(told) == ["checks-finished", "warning-raised", "plan-ready"]
-    run, _ = play(run, approve(), now=NOW + 8 * DAY + HOUR)
-    assert (run.status, run.start_at) == (RunStatus.SCHEDULED, NOW + 9 * DAY)
-    assert play(scheduled(NOW + 7 * DAY), AHEAD, now=NOW + 6 * DAY)[0].status is RunStatus.SCHEDULED
+    run, _ = play(run, approve(), now=NOW + 15 * DAY + HOUR)
+    assert (run.status, run.start_at) == (RunStatus.SCHEDULED, NOW + 16 * DAY)
+    assert play(scheduled(NOW + 14 * DAY), AHEAD, now=NOW + 13 * DAY)[0].status is RunStatus.SCHEDULED
 
 
 # -- freezes ----------------------------------------------------------------------------------------------------------
