@@ -38,7 +38,7 @@ from handlers.scheduling import (
 )
 from handlers.views.calendar import render_calendar
 from handlers.views.clusters import render_clusters
-from handlers.views.dialogs import render_abort_dialog, render_request_dialog
+from handlers.views.dialogs import render_request_dialog
 from handlers.views.explained import render_explanation
 from handlers.views.help import render_help, render_word
 from handlers.views.kit import Message
@@ -145,19 +145,12 @@ def writes(wanted: Command) -> bool:
     """Whether it is committed as it was typed. A time that means another instant elsewhere is shown back first."""
     if asks_when(wanted):
         return wanted.when is not None and not needs_a_zone(wanted.when)
-    if aborts(wanted):
-        return False
     starts = isinstance(wanted, ClusterCommand) and wanted.word is Word.START
     return starts or isinstance(wanted, RunCommand | LiftCommand | BreakGlassCommand | MuteCommand | NoteCommand)
 
 
-def aborts(wanted: Command) -> TypeGuard[RunCommand]:
-    """It cannot be taken back, so whoever types it sees what will still finish and what is left, and is asked."""
-    return isinstance(wanted, RunCommand) and wanted.word is Word.ABORT
-
-
 def opens_a_form(wanted: Command) -> bool:
-    return wanted.when is None if asks_when(wanted) else isinstance(wanted, OpenDialog) or aborts(wanted)
+    return wanted.when is None if asks_when(wanted) else isinstance(wanted, OpenDialog)
 
 
 def asks_when(wanted: Command) -> TypeGuard[ClusterCommand | RescheduleCommand]:
@@ -353,9 +346,6 @@ def _open_dialog(talk: Conversation, caller: Caller, client: Any, wanted: Comman
         view = schedule_form(talk, request_of(talk, wanted), caller.channel)
     elif isinstance(wanted, RescheduleCommand):
         view = reschedule_form(talk, talk.service.run_of(wanted.subject))
-    elif aborts(wanted):
-        run = talk.service.run_of(wanted.subject)
-        view = render_abort_dialog(run, talk.service.what_abort_leaves(run.id))
     else:
         view = render_request_dialog(talk.service.clusters(), channel=caller.channel)
     open_dialog(client, caller.trigger, view)

@@ -15,11 +15,10 @@ from handlers.conversation import Caller, Conversation
 from handlers.errors import Ack, attempt, explain
 from handlers.ids import Action, HomeChoice, ValueUnreadable
 from handlers.parse import parse_in_thread
-from handlers.views.dialogs import render_abort_question
 from handlers.views.home import EVERYTHING, Board, render_closed_home, render_home
 from handlers.views.kit import Message
 from handlers.views.limits import Block
-from handlers.words import CommandUnclear, MuteCommand, NoteCommand, Word
+from handlers.words import CommandUnclear, MuteCommand, NoteCommand
 from upgrade.errors import NotAllowed, UpgradeError
 
 #: Finished runs that Home shows.
@@ -114,8 +113,6 @@ def _steer(talk: Conversation, caller: Caller, event: dict[str, Any]) -> Message
         wanted = parse_in_thread(text)
         if isinstance(wanted, MuteCommand | NoteCommand):
             commands.tend(talk, caller, wanted, talk.service.run(run_id))
-        elif wanted is Word.ABORT:  # a mention opens no dialog: its text comes as a message, with the button
-            return render_abort_question(talk.service.run(run_id), talk.service.what_abort_leaves(run_id))
         else:
             commands.steer(talk, caller, wanted, run_id)
     except UpgradeError as error:

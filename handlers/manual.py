@@ -216,8 +216,7 @@ MANUAL: Final[Mapping[Word, Entry]] = {
     ),
     Word.ABORT: Entry(
         "stop for good; what is under way finishes",
-        "It names first what will still finish and what is left, and asks: EKS cannot cancel an update under way, and "
-        "what is done stays done.",
+        "EKS cannot cancel an upgrade, so the update under way ends first; what is done stays done.",
         "abort",
         _of_run(Word.ABORT),
     ),

@@ -110,10 +110,6 @@ def run_buttons(run: UpgradeRun) -> list[Block]:
     return kit.actions(buttons)
 
 
-def abort_button(run: UpgradeRun) -> list[Block]:
-    return kit.actions([_button(run, Action.ABORT)])
-
-
 def report_button(run: UpgradeRun) -> Block | None:
     """*Full report*, when people decide by what the checks say: the run stands at it, or waits for an approval."""
     decides = run.status in (RunStatus.BLOCKED, RunStatus.AWAITING_APPROVAL)

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.views import kit, limits
-from handlers.views.buttons import abort_button, approval_text
+from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
 from handlers.views.clusters import NAME_ONE
-from handlers.views.kit import Message
 from handlers.views.left import left_lines, next_lines, nodes_of, not_done_lines
 from handlers.views.limits import Block
 from handlers.views.progress import Mark, title_of
@@ -95,11 +94,6 @@ def abort_blocks(run: UpgradeRun, preview: AbortPreview) -> list[Block]:
 def render_abort_dialog(run: UpgradeRun, preview: AbortPreview) -> Block:
     title, ref = f"Abort {run.cluster.name}?", RunRef(run.id).encode()
     return kit.modal(Dialog.ABORT, title, abort_blocks(run, preview), submit="Abort", metadata=ref)
-
-
-def render_abort_question(run: UpgradeRun, preview: AbortPreview) -> Message:
-    title = f"Abort {run.cluster.name}?"
-    return Message(title, [kit.section(f"*{esc(title)}*"), *abort_blocks(run, preview), *abort_button(run)])
 
 
 def _under_way(run: UpgradeRun, going: UnderWay, group: Mapping[str, Any] | None) -> str:

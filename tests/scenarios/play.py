@@ -270,21 +270,8 @@ class Play:
             yield run
         finally:
             if not self.run(run.id).status.finished:
-                self.aborts("ana", run.id)
+                self.types("ana", f"abort {run.id}")
             self.ends(run.id)
-
-    def aborts(self, who: str, run_id: str) -> None:
-        """Type it, and agree in the dialog, unless the run ends by itself before that."""
-        modals, user = self.slack.workspace.modals, self.slack.workspace.user(who).id
-
-        def asked() -> list[View]:
-            every = (one for one in modals.on_screen(user) if one.content.get("callback_id") == "dialog.abort")
-            return [one for one in every if run_id in one.content["private_metadata"]]
-
-        assert self.types(who, f"abort {run_id}").ok
-        self.until(lambda: asked() or self.run(run_id).status.finished, "the dialog of the abort, or the end")
-        for view in asked()[-1:]:
-            self.slack.people.submit_view(who, view.id)
 
     def approved(self, run_id: str, *who: str) -> None:
         self.until_status(run_id, RunStatus.AWAITING_APPROVAL)
