@@ -62,8 +62,9 @@ class BotProcess:
         with self._lock:
             if self.running:
                 return
-            self.starts += 1
             self._process = _STARTER.submit(self._start).result()
+            # After it: whoever reads of the start, without waiting for the lock, finds the process too.
+            self.starts += 1
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as out:
