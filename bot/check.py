@@ -28,9 +28,7 @@ from upgrade.reports.text import explained_text
 EXIT_CODES: Final = {Readiness.READY: 0, Readiness.BLOCKED: 20, Readiness.UNKNOWN: 21}
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command(epilog=WORDS)

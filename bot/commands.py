@@ -45,9 +45,7 @@ from upgrade.service import UpgradeService
 _FOLLOW_SECONDS: Final = 0.5
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 def _print_json(value: Any) -> None:

@@ -24,9 +24,7 @@ from upgrade.timeline import Timeline, alt_text, timeline, title_of
 log = logging.getLogger(__name__)
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command()

@@ -56,9 +56,7 @@ def ailments(path: Path, now: float | None = None, *, but_for: Collection[str] =
     return [f"{name} is not well" for name, well in content.items() if well is False and name not in but_for]
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command()

@@ -7,7 +7,9 @@ from typing import Final
 
 import click
 
+#: What Slack takes as the name of a slash command, and the same in words.
 SLASH_COMMAND: Final = r"/[a-z0-9_-]{1,31}"
+SLASH_COMMAND_IN_WORDS: Final = "a slash command: a / and up to 31 of a-z, 0-9, _ and -"
 _TEMPLATE: Final = """\
 # The Slack app. Create it at https://api.slack.com/apps ("From a manifest"), install it, and take the bot token
 # (xoxb-...) and an app-level token with the scope connections:write (xapp-...).
@@ -65,13 +67,11 @@ def manifest(command: str = "/eks-upgrade") -> str:
         ValueError: Slack does not take such a command.
     """
     if not re.fullmatch(SLASH_COMMAND, command):
-        raise ValueError(f"“{command[:64]}” is not a slash command: a / and up to 31 of a-z, 0-9, _ and -.")
+        raise ValueError(f"“{command[:64]}” is not {SLASH_COMMAND_IN_WORDS}.")
     return _TEMPLATE.format(command=command)
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command(name="manifest")

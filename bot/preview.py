@@ -13,10 +13,7 @@ from bot.wiring import audience_of, opened_service
 from handlers.views.preview import preview_facts, render_preview
 from handlers.views.wording import Language
 
-
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command()

@@ -34,9 +34,7 @@ could not be read is always told.
 """
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command(help=_HELP, short_help="Which manifests name a removed API? Changes nothing.")

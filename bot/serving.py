@@ -206,9 +206,7 @@ def serve(settings: Settings, reach_out: Callable[[Settings], Outside] = outside
             outside.clusters.close()
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command(name="serve")

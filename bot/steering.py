@@ -27,9 +27,7 @@ from upgrade.run import UpgradeRun
 _COUNTED: Final = "status {} says whether it counted"
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 # -- steering -------------------------------------------------------------------------------------------------------

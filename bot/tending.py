@@ -12,9 +12,7 @@ from handlers.words import MuteCommand, Word
 _TOLD = "status {} says where it stands"
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 def _tending(verb: str, told: str, explained: str) -> None:

@@ -17,11 +17,10 @@ from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSetting
 from bot.config.sections import ClusterSettings
 from bot.config.settings import PREFIX, Settings
 from bot.config.values import ConfigurationWrong, is_loopback
+from bot.manifest import SLASH_COMMAND_IN_WORDS
 from upgrade.engine.clock import ScaledClock
 
 CONFIG_VARIABLE: Final = f"{PREFIX}CONFIG"
-
-
 _MUST_BE: Final = {
     "tuple_type": "a list",
     "list_type": "a list",
@@ -36,7 +35,7 @@ _MUST_BE: Final = {
 }
 _FORMS: Final = {
     "account": "the 12 digits of an AWS account, in quotes",
-    "command": "a slash command: a / and up to 31 of a-z, 0-9, _ and -",
+    "command": SLASH_COMMAND_IN_WORDS,
     "region": "an AWS region such as eu-central-1",
     "group": "the ID of a Slack user group (S...)",
     "topic": "the ARN of an SNS topic",

@@ -17,7 +17,6 @@ from upgrade.gateways.reach import Direct, Reach
 from upgrade.idle import IdleOnly
 
 SLACK_API: Final = "https://slack.com/api/"
-#: What Slack takes as the name of a slash command.
 
 
 def _identity(value: object) -> object:

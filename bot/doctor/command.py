@@ -47,9 +47,7 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     return 1 if count else 0
 
 
-@click.group()
-def commands() -> None:
-    """Commands that the command line takes in."""
+commands = click.Group()
 
 
 @commands.command(name="doctor")
