@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
 from bot.console import plain
+from bot.loop import Loop
 from bot.notices import FOR_EVER, Runs
 from bot.outbox import Messages
 from bot.stories import Stories
@@ -76,41 +76,29 @@ class Caller:
         #: By webhook: how often it failed in a row, and when it is tried again.
         self._failed: dict[str, tuple[int, float]] = {}
         self._stories = Stories(runs)
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("caller", self.page_once)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         if self._webhooks:
-            self._thread = threading.Thread(target=self._loop, name="caller", daemon=True)
-            self._thread.start()
+            self._loop.start()
 
     def stop(self, seconds: float = 12.0) -> None:
         """Finish the delivery under way and stop; what was not delivered is delivered after the next start."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._loop.stop(seconds)
 
     def wake(self) -> None:
         """Something was committed, or time has passed."""
-        self._wake.set()
-
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                self.page_once()
-            except Exception:
-                log.exception("paging failed; trying again")
-            self._wake.wait(QUIET_SECONDS)
+        self._loop.wake()
 
     # -- one pass -----------------------------------------------------------------------------------------------------
 
-    def page_once(self) -> None:
-        """Send all that is due and can be sent now. A receiver that fails is left alone for a while."""
+    def page_once(self) -> float:
+        """Send all that is due and can be sent now. A receiver that fails is left alone for a while.
+
+        Returns real seconds until the next look.
+        """
         under_way = [item.run_id for item in self._messages.agenda()]
         unsettled = [row.run_id for row in self._messages.messages_behind() if row.kind == PAGE]
         looked_at = dict.fromkeys((*under_way, *unsettled))
@@ -120,12 +108,13 @@ class Caller:
             events = self._stories.of(run)
             for webhook in self._webhooks:
                 self._tell(webhook, run, events)
+        return QUIET_SECONDS
 
     def _tell(self, webhook: Webhook, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
         """In order: what was not taken keeps what comes after it."""
         rows = {row.key for row in self._messages.messages(run.id) if row.kind == PAGE}
         for key, page in self._pages(webhook.name, run, events, rows):
-            if self._stopping.is_set() or not self._send(webhook, page):
+            if self._loop.stopping or not self._send(webhook, page):
                 return
             # A trigger stays behind its run until it is resolved, so that the end of the run is not missed.
             seq = 0 if page.action is PageAction.TRIGGER else FOR_EVER

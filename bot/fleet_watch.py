@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Final, Protocol
 
+from bot.loop import Loop
 from upgrade.eks import ClusterId
 
 log = logging.getLogger(__name__)
@@ -35,36 +35,25 @@ class FleetWatch:
     def __init__(self, service: Looks, every: timedelta) -> None:
         self._service = service
         self._every = every
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("fleet-watch", self.look_once, after_failure=_REST_SECONDS)
 
     def start(self) -> None:
         if self._every:
-            self._thread = threading.Thread(target=self._loop, name="fleet-watch", daemon=True)
-            self._thread.start()
+            self._loop.start()
 
     def stop(self, seconds: float = 12.0) -> None:
         """Finish the looks under way and begin no other."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._loop.stop(seconds)
 
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look_once()
-            except Exception:
-                log.exception("looking at the fleet failed; trying again")
-            self._stopping.wait(_REST_SECONDS)
-
-    def look_once(self) -> None:
-        """Look at each cluster whose turn it is."""
+    def look_once(self) -> float:
+        """Look at each cluster whose turn it is; returns real seconds until the next look at the list."""
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fleet-watch") as pool:
             for _ in pool.map(self._look, self._service.due_looks(self._every)):
                 pass
+        return _REST_SECONDS
 
     def _look(self, cluster: ClusterId) -> None:
-        if self._stopping.is_set():
+        if self._loop.stopping:
             return
         try:
             self._service.look_at(cluster)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bot.loop import Loop
 from bot.pacing import Pacing
 from bot.slack import SlackBusy, SlackRefused, SlackUnreachable
 from handlers.views.limits import Block
@@ -86,18 +87,15 @@ class Homes:
         self._lock = threading.Lock()
         self._news = 0
         self._homes: dict[str, _Home] = {}
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._render: Render | None = None
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("homes", self.publish_once, after_failure=_QUIET_SECONDS)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self, render: Render) -> None:
         """``render``: the view for a person and what they chose. Who had Home open before a restart still has."""
         self.prepare(render)
-        self._thread = threading.Thread(target=self._loop, name="homes", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def prepare(self, render: Render) -> None:
         self._render = render
@@ -107,20 +105,7 @@ class Homes:
                 self._homes.setdefault(one.user, _Home(one.choice, one.at))
 
     def stop(self, seconds: float = 12.0) -> None:
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
-
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            delay = _QUIET_SECONDS
-            try:
-                delay = self.publish_once()
-            except Exception:
-                log.exception("showing App Home failed; trying again")
-            self._wake.wait(delay)
+        self._loop.stop(seconds)
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
@@ -130,13 +115,13 @@ class Homes:
             home = self._homes.setdefault(user, _Home("", self._machine()))
             home.choice = home.choice if choice is None else choice
             home.opened_at, home.wanted, home.saved = self._machine(), True, False
-        self._wake.set()
+        self._loop.wake()
 
     def wake(self) -> None:
         """Something was committed."""
         with self._lock:
             self._news += 1
-        self._wake.set()
+        self._loop.wake()
 
     # -- one pass -----------------------------------------------------------------------------------------------------
 
@@ -147,7 +132,7 @@ class Homes:
         with self._lock:
             homes = sorted(self._homes.items(), key=lambda one: (not one[1].wanted, one[1].drawn_at))
         for user, home in homes:
-            if self._stopping.is_set():
+            if self._loop.stopping:
                 break
             wait = self._due_in(home)
             if wait == 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 
 from bot.calls import Calls
 from bot.digests import Digests
+from bot.loop import Loop
 from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
 from bot.outbox import Item, Messages, Outbox
 from bot.pacing import Pacing
@@ -114,30 +114,24 @@ class Notifier:
         self._stories = Stories(runs)
         self._unreachable_since: datetime | None = None
         self._failures = 0
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("notifier", self.deliver_once, after_failure=5.0, gather=GATHER_SECONDS)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._loop, name="notifier", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, seconds: float = 10.0) -> None:
         """Finish the call under way and stop; what was not delivered is delivered after the next start."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._loop.stop(seconds)
 
     def wake(self) -> None:
         """Something was committed."""
-        self._wake.set()
+        self._loop.wake()
 
     @property
     def alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return self._loop.alive
 
     # -- what the engine and the conversation ask ---------------------------------------------------------------------
 
@@ -176,19 +170,7 @@ class Notifier:
             return False
         return True
 
-    # -- the loop -----------------------------------------------------------------------------------------------------
-
-    def _loop(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                delay = self.deliver_once()
-            except Exception:
-                log.exception("delivery failed; trying again")
-                delay = 5.0
-            if self._wake.wait(delay):
-                # One pass for many commits that come together.
-                self._stopping.wait(GATHER_SECONDS)
+    # -- one pass -----------------------------------------------------------------------------------------------------
 
     def deliver_once(self) -> float:
         """At most a few calls for each run that is behind; returns real seconds until there may be more to do."""
@@ -198,7 +180,7 @@ class Notifier:
             if agenda and self._calls.known_workspace is None:
                 self._calls.workspace()
             for run_id, version in self._pending(agenda):
-                if self._stopping.is_set():
+                if self._loop.stopping:
                     return 0.0
                 wait = self._deliver(run_id)
                 self._looked[run_id] = (version, self._outbox.pacing.clock() + wait)
