@@ -88,6 +88,7 @@ class FactsStore(Protocol):
     """Where facts are kept."""
 
     def facts(self) -> tuple[ClusterFacts, ...]: ...
+    def facts_of(self, cluster: ClusterId) -> ClusterFacts | None: ...
 
     def save_facts(self, facts: ClusterFacts) -> None:
         """In place of what was known of that cluster."""
@@ -124,7 +125,8 @@ class Fleet(ABC):
 
     def version_seen(self, cluster: ClusterId) -> VersionSeen | None:
         """What a look or a run saw last of the control plane, without asking AWS; None when neither has looked."""
-        seen = [(one.seen_at, one.version) for one in self._store.facts() if one.cluster == cluster]
+        known = self._store.facts_of(cluster)
+        seen = [(known.seen_at, known.version)] if known else []
         seen += [seen_version(run) or (None, None) for run in self._store.find(cluster=cluster, limit=2)]
         at, version = max(((at, version) for at, version in seen if at and version), default=(None, None))
         return VersionSeen(version=version, age=self.now() - at) if at and version else None
@@ -164,8 +166,7 @@ class Fleet(ABC):
 
     def _keep(self, cluster: ClusterId, change: Callable[[ClusterFacts], ClusterFacts]) -> ClusterFacts:
         with self._keeping:
-            known = next((one for one in self._store.facts() if one.cluster == cluster), None)
-            found = change(known or ClusterFacts(cluster=cluster))
+            found = change(self._store.facts_of(cluster) or ClusterFacts(cluster=cluster))
             self._store.save_facts(found)
         return found
 

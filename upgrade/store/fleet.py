@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlite_utils import Database
 
+from upgrade.eks import ClusterId
 from upgrade.fleet import ClusterFacts
 from upgrade.ports import StoredHome
 
@@ -25,11 +26,11 @@ class FleetTables(ABC):
 
     def facts(self) -> tuple[ClusterFacts, ...]:
         """Those that this version can read: what another one wrote is read from AWS again."""
-        found = []
-        for row in self._query("select facts from facts order by cluster"):
-            with suppress(ValidationError):
-                found.append(ClusterFacts.model_validate_json(row["facts"]))
-        return tuple(found)
+        return _readable(self._query("select facts from facts order by cluster"))
+
+    def facts_of(self, cluster: ClusterId) -> ClusterFacts | None:
+        """None when there are none that this version can read."""
+        return next(iter(_readable(self._query("select facts from facts where cluster = ?", [str(cluster)]))), None)
 
     def save_facts(self, facts: ClusterFacts) -> None:
         with self._writing(_BUSY_SECONDS) as db:
@@ -56,3 +57,11 @@ class FleetTables(ABC):
         """Forget who has not looked since."""
         with self._writing(_BUSY_SECONDS) as db:
             db.execute("delete from homes where at < ?", [before])
+
+
+def _readable(rows: Sequence[dict[str, Any]]) -> tuple[ClusterFacts, ...]:
+    found = []
+    for row in rows:
+        with suppress(ValidationError):
+            found.append(ClusterFacts.model_validate_json(row["facts"]))
+    return tuple(found)
