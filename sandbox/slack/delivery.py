@@ -1,9 +1,9 @@
 """How commands, interactions and events reach the app, and what counts as an answer."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Protocol
 
 from sandbox.slack import limits, wire
@@ -56,14 +56,18 @@ class Dispatcher:
         self._deadline = deadline
         self._retry_delays = retry_delays
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = threading.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
         workspace.on_event = self.send_event
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
 
     async def stop(self) -> None:
-        self._loop = None
+        """Whoever waits for an ack waits no longer."""
+        with self._turn:
+            self._loop = None
+        await asyncio.sleep(0)  # what was handed over before that has begun now, and can be ended
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -71,10 +75,14 @@ class Dispatcher:
     def interact(self, kind: str, subject: str, user: str, payload: Json) -> Delivery:
         """Deliver a command or an interaction and wait for its ack. For any thread but the face's own."""
         delivery = self._new(kind, subject, user)
-        if self._loop is None or self._workspace.faults.outage:
+        sent = self._submit(delivery, payload)
+        try:
+            if sent is not None:
+                sent.result()
+        except CancelledError:
+            sent = None
+        if sent is None:
             delivery.error = "slack_unreachable"
-            return delivery
-        self._submit(self._send(delivery, payload, "")).result()
         return delivery
 
     def send_event(self, subscription: str, event: Json) -> None:
@@ -85,9 +93,7 @@ class Dispatcher:
 
     def _begin(self, subscription: str, user: str, payload: Json) -> None:
         if self._loop is not None:
-            task = self._loop.create_task(self._persist(subscription, user, payload))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(self._loop.create_task(self._persist(subscription, user, payload)))
 
     async def _persist(self, subscription: str, user: str, payload: Json) -> None:
         retry_reason = ""
@@ -121,6 +127,19 @@ class Dispatcher:
     def _new(self, kind: str, subject: str, user: str, attempt: int = 0) -> Delivery:
         return Delivery(self._workspace.new_id("Dl"), kind, subject, user, time.time(), attempt)
 
-    def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    def _submit(self, delivery: Delivery, payload: Json) -> Future[None] | None:
+        """None while Slack cannot be reached."""
+        with self._turn:
+            if self._loop is None or self._workspace.faults.outage:
+                return None
+            return asyncio.run_coroutine_threadsafe(self._interact(delivery, payload), self._loop)
+
+    async def _interact(self, delivery: Delivery, payload: Json) -> None:
+        if task := asyncio.current_task():
+            self._keep(task)
+        await self._send(delivery, payload, "")
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        """Until it is done, so that it can be ended before."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

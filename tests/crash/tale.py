@@ -121,8 +121,8 @@ class Tale:
         self.kill()
         if self._store is not None:
             self._store.close()
+        self.stage.stop()  # first: a person may wait for the ack of a bot that is no more
         self._people.shutdown()
-        self.stage.stop()
 
     # -- the bot ------------------------------------------------------------------------------------------------------
 
