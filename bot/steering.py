@@ -14,8 +14,8 @@ from bot.wiring import opened_service
 from bot.zone import zone_option
 from handlers.parse import parse
 from handlers.scheduling import start_of
-from handlers.views.dialogs import abort_blocks
 from handlers.views.kit import Message
+from handlers.views.left import abort_blocks
 from handlers.views.progress import title_of
 from handlers.views.text import count
 from handlers.when import At, When, spoken, zone_named

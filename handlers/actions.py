@@ -27,6 +27,7 @@ from handlers.views.kit import Message
 from handlers.views.report import render_handed_over
 from handlers.words import RUN_WORDS, PlanWord, Word
 from upgrade.errors import ChecklistOpen, NotNow, UpgradeError
+from upgrade.ports import Verb
 from upgrade.verbs import must_be_approvable
 
 _WRITING = (
@@ -54,6 +55,11 @@ _ASKING = (
     Action.LIFT,
     Action.NOTE,
 )
+_DECISIONS: Final[Mapping[Action, Verb]] = {
+    Action.APPROVE: "approve",
+    Action.REJECT: "reject",
+    Action.WAIVE: "waive",
+}
 _LOOKING: Final[Mapping[Action, PlanWord]] = {Action.CHECK: Word.CHECK, Action.PLAN: Word.PLAN}
 _REQUESTS: Final[Mapping[Action, PlanWord]] = {
     **_LOOKING,
@@ -134,7 +140,8 @@ def _commit_on_run(talk: Conversation, action: Action, caller: Caller, ref: RunR
     elif action is Action.RESCHEDULE_NOW:
         service.reschedule(ref.run, None, actor=actor, origin=origin)
     else:
-        commands.steer(talk, caller, next(word for word in RUN_WORDS if word == action.verb), ref.run)
+        word = next(word for word in RUN_WORDS if word == action.verb)
+        commands.steer(talk, caller, word, service.run(ref.run))
 
 
 def _approve(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respond: Respond) -> None:
@@ -173,11 +180,14 @@ def _dialog(talk: Conversation, action: Action, caller: Caller, value: str) -> d
         )
     if action is Action.SCHEDULE:
         return schedule_form(talk, decode_request(value), caller.channel or talk.channel or "")
-    return _run_dialog(talk, action, RunRef.decode(value))
+    return _run_dialog(talk, action, caller, RunRef.decode(value))
 
 
-def _run_dialog(talk: Conversation, action: Action, ref: RunRef) -> dict[str, Any]:
+def _run_dialog(talk: Conversation, action: Action, caller: Caller, ref: RunRef) -> dict[str, Any]:
     run = talk.service.run(ref.run)
+    if action in _DECISIONS:
+        # It is judged again when it is decided; here it spares others a form that would be refused.
+        talk.permit(caller.user, _DECISIONS[action], [run.cluster])
     if action is Action.RESCHEDULE:
         return reschedule_form(talk, run)
     if action is Action.LIFT:

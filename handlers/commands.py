@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn
 
 from slack_bolt import App
 
@@ -46,6 +46,7 @@ from handlers.views.moves import with_moves
 from handlers.views.plan import render_plan
 from handlers.views.report import render_report
 from handlers.views.runs import (
+    render_aborting,
     render_glass_noted,
     render_history,
     render_lifted,
@@ -70,7 +71,6 @@ from handlers.words import (
     Look,
     MuteCommand,
     NoteCommand,
-    OpenDialog,
     PlanWord,
     PreviewCommand,
     RescheduleCommand,
@@ -78,6 +78,8 @@ from handlers.words import (
     RunWord,
     StatusCommand,
     Word,
+    asks_when,
+    opens_a_form,
 )
 from upgrade.checks.explained import explain as explain_check
 from upgrade.errors import NotNow, UpgradeError
@@ -149,16 +151,6 @@ def writes(wanted: Command) -> bool:
     return starts or isinstance(wanted, RunCommand | LiftCommand | BreakGlassCommand | MuteCommand | NoteCommand)
 
 
-def opens_a_form(wanted: Command) -> bool:
-    return wanted.when is None if asks_when(wanted) else isinstance(wanted, OpenDialog)
-
-
-def asks_when(wanted: Command) -> TypeGuard[ClusterCommand | RescheduleCommand]:
-    """Whether it is about a start, which may be left open."""
-    schedules = isinstance(wanted, ClusterCommand) and wanted.word is Word.SCHEDULE
-    return schedules or isinstance(wanted, RescheduleCommand)
-
-
 def write(talk: Conversation, caller: Caller, wanted: Command, *, again: bool = True) -> Message | None:
     """Start, move or steer a run: exactly one row. ``again``: as for ``start``. Raises UpgradeError."""
     if isinstance(wanted, ClusterCommand):
@@ -181,8 +173,7 @@ def write(talk: Conversation, caller: Caller, wanted: Command, *, again: bool = 
         return render_glass_noted(run, thread)
     if isinstance(wanted, MuteCommand | NoteCommand):
         return tend(talk, caller, wanted, run)
-    steer(talk, caller, wanted.word, run.id)
-    return render_steered(run, wanted.word, thread)
+    return steer(talk, caller, wanted.word, run)
 
 
 def start(
@@ -213,18 +204,23 @@ def lift(talk: Conversation, caller: Caller, run: UpgradeRun, freeze: str, reaso
     talk.service.lift(run.id, freeze, reason, actor=caller.user, origin=caller.origin)
 
 
-def steer(talk: Conversation, caller: Caller, word: RunWord, run_id: str) -> None:
+def steer(talk: Conversation, caller: Caller, word: RunWord, run: UpgradeRun) -> Message:
+    """Do it; returns the answer for whoever typed it."""
+    thread = talk.post.thread_link(run.id)
+    if word is Word.ABORT:
+        left = talk.service.abort(run.id, actor=caller.user, origin=caller.origin)
+        return render_aborting(run, left, thread)
     verbs = {
         Word.CANCEL: talk.service.cancel,
         Word.PAUSE: talk.service.pause,
         Word.RESUME: talk.service.resume,
         Word.RETRY: talk.service.retry,
         Word.RECHECK: talk.service.recheck,
-        Word.ABORT: talk.service.abort,
         Word.ACKNOWLEDGE: talk.service.acknowledge,
         Word.TAKE_OVER: talk.service.take_over,
     }
-    verbs[word](run_id, actor=caller.user, origin=caller.origin)
+    verbs[word](run.id, actor=caller.user, origin=caller.origin)
+    return render_steered(run, word, thread)
 
 
 def tend(talk: Conversation, caller: Caller, wanted: MuteCommand | NoteCommand, run: UpgradeRun) -> Message:

@@ -114,7 +114,7 @@ def _steer(talk: Conversation, caller: Caller, event: dict[str, Any]) -> Message
         if isinstance(wanted, MuteCommand | NoteCommand):
             commands.tend(talk, caller, wanted, talk.service.run(run_id))
         else:
-            commands.steer(talk, caller, wanted, run_id)
+            commands.steer(talk, caller, wanted, talk.service.run(run_id))
     except UpgradeError as error:
         return explain(error, talk, replace(caller, typed=typed))
     return None

@@ -12,22 +12,16 @@ from handlers.parse import parse
 from handlers.views.buttons import applicable
 from handlers.words import (
     RUN_WORDS,
-    BreakGlassCommand,
     ClusterCommand,
     Command,
     CommandUnclear,
-    ExportCommand,
     HistoryCommand,
-    LiftCommand,
     Look,
-    MuteCommand,
-    NoteCommand,
     OpenDialog,
-    PreviewCommand,
     RescheduleCommand,
-    RunCommand,
-    StatusCommand,
+    RunsCommand,
     Word,
+    opens_a_form,
 )
 from upgrade.eks import ClusterId
 from upgrade.errors import (
@@ -54,17 +48,6 @@ MOST: Final = 5
 _ALIKE: Final = 4
 #: They end something: a form, or a person who types them.
 _FINAL: Final = (Word.ABORT, Word.CANCEL)
-RunsCommand = (
-    RunCommand
-    | RescheduleCommand
-    | LiftCommand
-    | BreakGlassCommand
-    | MuteCommand
-    | NoteCommand
-    | PreviewCommand
-    | StatusCommand
-    | ExportCommand
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +109,7 @@ def _understood(texts: Iterable[str]) -> Iterator[Move]:
     for text in texts:
         wanted = _read(text)
         if wanted is not None and not isinstance(wanted, OpenDialog):
-            yield Move(text, "Pick a time…" if _asks_when(wanted) else "")
-
-
-def _asks_when(wanted: Command) -> bool:
-    if isinstance(wanted, ClusterCommand):
-        return wanted.word is Word.SCHEDULE and wanted.when is None
-    return isinstance(wanted, RescheduleCommand) and wanted.when is None
+            yield Move(text, "Pick a time…" if opens_a_form(wanted) else "")
 
 
 def _word_of(wanted: Command | None) -> Word | None:

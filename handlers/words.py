@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeGuard
 
 from upgrade.errors import UpgradeError
 from upgrade.plan import NodePolicy, Scope
@@ -302,12 +302,9 @@ class HelpCommand:
         return f"help {self.word or ''}".rstrip()
 
 
-Command = (
-    OpenDialog
-    | HelpCommand
-    | Look
-    | ClusterCommand
-    | RunCommand
+#: They name a run, or its cluster, as their ``subject``.
+RunsCommand = (
+    RunCommand
     | RescheduleCommand
     | LiftCommand
     | BreakGlassCommand
@@ -316,9 +313,19 @@ Command = (
     | PreviewCommand
     | StatusCommand
     | ExportCommand
-    | HistoryCommand
-    | ExplainCommand
 )
+Command = OpenDialog | HelpCommand | Look | ClusterCommand | RunsCommand | HistoryCommand | ExplainCommand
+
+
+def asks_when(wanted: Command) -> TypeGuard[ClusterCommand | RescheduleCommand]:
+    """Whether it is about a start, which may be left open."""
+    schedules = isinstance(wanted, ClusterCommand) and wanted.word is Word.SCHEDULE
+    return schedules or isinstance(wanted, RescheduleCommand)
+
+
+def opens_a_form(wanted: Command) -> bool:
+    """Whether a form asks for the rest."""
+    return wanted.when is None if asks_when(wanted) else isinstance(wanted, OpenDialog)
 
 
 def shown(word: str) -> str:

@@ -151,9 +151,15 @@ class UpgradeService(Deciding, OnCall, Digesting):
         return tuple(self._configured.values())
 
     def resolve(self, text: str) -> ConfiguredCluster:
-        """The cluster of a name, or of ``account/region/name``. Raises UnknownCluster, AmbiguousCluster."""
+        """The cluster of a name, or of ``account/region/name``. Raises UnknownCluster, AmbiguousCluster.
+
+        EKS tells names apart by their case; people who type on a phone do not, so it counts where it decides only.
+        """
         wanted = text.strip()
-        found = [one for one in self._configured.values() if wanted in (one.id.name, str(one.id))]
+        named = {(one.id.name, str(one.id)): one for one in self._configured.values()}
+        found = [one for forms, one in named.items() if wanted in forms] or [
+            one for forms, one in named.items() if wanted.lower() in map(str.lower, forms)
+        ]
         if not found:
             names = sorted(self.name_of(one) for one in self._configured)
             raise UnknownCluster(
@@ -333,8 +339,10 @@ class UpgradeService(Deciding, OnCall, Digesting):
     def retry(self, run_id: str, *, actor: str, origin: str) -> None:
         self._ask("retry", run_id, actor, origin, must_have_failed)
 
-    def abort(self, run_id: str, *, actor: str, origin: str) -> None:
+    def abort(self, run_id: str, *, actor: str, origin: str) -> AbortPreview:
+        """Returns what still finishes and what is left behind, as ``what_abort_leaves`` tells it before."""
         self._ask("abort", run_id, actor, origin, must_be_going)
+        return abort_preview(self.run(run_id))
 
     def cancel(self, run_id: str, *, actor: str, origin: str) -> None:
         """Abort a run that has not begun. Raises NotNow when it has."""

@@ -11,6 +11,7 @@ from upgrade.engine.advance import can_recheck, can_resume
 from upgrade.engine.course import failed_steps
 from upgrade.engine.schedule import can_move
 from upgrade.errors import ChecklistOpen, DecisionOutdated, NotNow
+from upgrade.plan import UpgradePlan
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 from upgrade.troubles import Trouble
 from upgrade.windows import time_zone
@@ -48,11 +49,17 @@ def must_be_going(run: UpgradeRun) -> None:
         raise NotNow(f"Run {run.id} is being aborted; it ends when what is under way has finished.")
 
 
-def must_wait_for(run: UpgradeRun, gate: str, digest: str) -> None:
-    """Raises NotNow when no gate is open, DecisionOutdated when it is another or the plan is another."""
+def must_wait(run: UpgradeRun) -> UpgradePlan:
+    """The plan that waits for an approval. Raises NotNow when no gate is open."""
     if run.status is not RunStatus.AWAITING_APPROVAL or run.plan is None:
         raise NotNow(f"Run {run.id} does not wait for an approval; it {_stands(run)}.")
-    if run.waiting_for != gate or run.plan.digest != digest:
+    return run.plan
+
+
+def must_wait_for(run: UpgradeRun, gate: str, digest: str) -> None:
+    """Raises NotNow when no gate is open, DecisionOutdated when it is another or the plan is another."""
+    plan = must_wait(run)
+    if run.waiting_for != gate or plan.digest != digest:
         raise DecisionOutdated(
             "That decision is for a plan or a gate that is not open any more.", "Look at the present plan first."
         )
@@ -74,8 +81,7 @@ def must_be_breakable(run: UpgradeRun, reason: str) -> None:
         raise NotNow("Breaking the glass needs a reason.", "Say why this cannot wait for an approval.")
     if len(reason) > LONGEST_NOTE:
         raise NotNow(f"The reason has {len(reason)} characters.", f"Use at most {LONGEST_NOTE}.")
-    if run.status is not RunStatus.AWAITING_APPROVAL or run.plan is None:
-        raise NotNow(f"Run {run.id} does not wait for an approval; it {_stands(run)}.")
+    must_wait(run)
 
 
 def must_not_be_paused(run: UpgradeRun) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.views import kit, limits
 from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
 from handlers.views.clusters import NAME_ONE
-from handlers.views.left import left_lines, next_lines, nodes_of, not_done_lines
+from handlers.views.left import abort_blocks
 from handlers.views.limits import Block
-from handlers.views.progress import Mark, title_of
-from handlers.views.text import code, esc
+from handlers.views.text import esc
 from handlers.words import Word
 from upgrade.checklist import unticked
 from upgrade.eks import ClusterId
 from upgrade.findings import Finding
 from upgrade.plan import NodePolicy, Scope
-from upgrade.run import AbortPreview, UnderWay, UpgradeRun
+from upgrade.run import AbortPreview, UpgradeRun
 from upgrade.service import ConfiguredCluster
 
 #: Items of a check list that fit into one text.
@@ -74,32 +73,9 @@ def _name(cluster: ConfiguredCluster, clusters: Sequence[ConfiguredCluster]) -> 
     return cluster.id.name if alike == 1 else f"{cluster.id.name} ({cluster.id.region}, {cluster.id.account})"
 
 
-def abort_blocks(run: UpgradeRun, preview: AbortPreview) -> list[Block]:
-    """What will still finish and the state that is left behind (C-38)."""
-    going_on = {one.step_id for one in preview.under_way}
-    left = preview.model_dump(mode="json")
-    half_way = {group["step_id"]: group for group in left["node_groups"]}
-    left["node_groups"] = [group for step_id, group in half_way.items() if step_id not in going_on]
-    finishing = [_under_way(run, one, half_way.get(one.step_id)) for one in preview.under_way]
-    going = ["*Will still finish*: EKS cannot cancel it", *finishing] if finishing else ["Nothing is under way."]
-    stands, not_done = left_lines(run, left), not_done_lines(run, left)
-    return [
-        kit.section(*going),
-        *([kit.section("*Left behind*", *stands)] if stands else []),
-        *([kit.section("*Not done*", *not_done)] if not_done else []),
-        kit.context("An aborted run cannot be resumed.", *next_lines(left)),
-    ]
-
-
 def render_abort_dialog(run: UpgradeRun, preview: AbortPreview) -> Block:
     title, ref = f"Abort {run.cluster.name}?", RunRef(run.id).encode()
     return kit.modal(Dialog.ABORT, title, abort_blocks(run, preview), submit="Abort", metadata=ref)
-
-
-def _under_way(run: UpgradeRun, going: UnderWay, group: Mapping[str, Any] | None) -> str:
-    update = f", update {code(going.update_id)}" if going.update_id else ""
-    now = f"; now {nodes_of(group)}" if group else ""
-    return f"{Mark.RUNNING} {title_of(run.plan, going.step_id)}{update}{now}"
 
 
 def render_approve_dialog(run: UpgradeRun, ref: RunRef) -> Block:

@@ -5,13 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from handlers.views.progress import title_of
+from handlers.views import kit
+from handlers.views.limits import Block
+from handlers.views.progress import Mark, title_of
 from handlers.views.text import code, count, esc
 from upgrade.plan import ControlPlaneStep, NodegroupStep
-from upgrade.run import UpgradeRun
+from upgrade.run import AbortPreview, UnderWay, UpgradeRun
 
 #: Node groups that are named in one line.
 _NAMED: Final = 5
+
+
+def abort_blocks(run: UpgradeRun, preview: AbortPreview) -> list[Block]:
+    """What will still finish and the state that is left behind (C-38)."""
+    going_on = {one.step_id for one in preview.under_way}
+    left = preview.model_dump(mode="json")
+    half_way = {group["step_id"]: group for group in left["node_groups"]}
+    left["node_groups"] = [group for step_id, group in half_way.items() if step_id not in going_on]
+    finishing = [_under_way(run, one, half_way.get(one.step_id)) for one in preview.under_way]
+    going = ["*Will still finish*: EKS cannot cancel it", *finishing] if finishing else ["Nothing is under way."]
+    stands, not_done = left_lines(run, left), not_done_lines(run, left)
+    return [
+        kit.section(*going),
+        *([kit.section("*Left behind*", *stands)] if stands else []),
+        *([kit.section("*Not done*", *not_done)] if not_done else []),
+        kit.context("An aborted run cannot be resumed.", *next_lines(left)),
+    ]
+
+
+def _under_way(run: UpgradeRun, going: UnderWay, group: Mapping[str, Any] | None) -> str:
+    update = f", update {code(going.update_id)}" if going.update_id else ""
+    now = f"; now {nodes_of(group)}" if group else ""
+    return f"{Mark.RUNNING} {title_of(run.plan, going.step_id)}{update}{now}"
 
 
 def left_lines(run: UpgradeRun, left: Mapping[str, Any]) -> list[str]:

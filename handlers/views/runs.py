@@ -8,13 +8,14 @@ from typing import Final
 
 from handlers.views import kit
 from handlers.views.kit import Message
+from handlers.views.left import abort_blocks
 from handlers.views.progress import Mark, status_line, versions
 from handlers.views.rests import until_start
 from handlers.views.text import code, count, duration, esc, link, local_time, person
 from handlers.words import RunWord, Word
 from upgrade.eks import ClusterId
 from upgrade.plan import PlanRequest
-from upgrade.run import RunStatus, UpgradeRun
+from upgrade.run import AbortPreview, RunStatus, UpgradeRun
 
 LinkOf = Callable[[str], str | None]
 _FIRST: Final = "An upgrade begins with a check or a plan, which change nothing."
@@ -64,6 +65,12 @@ def render_started(run: UpgradeRun, thread: str | None) -> Message:
 
 def render_steered(run: UpgradeRun, word: RunWord, thread: str | None) -> Message:
     return _line(f"{Mark.DONE} {esc(run.cluster.name)}: noted. {_STEERED[word]} {_where(run.id, thread)}")
+
+
+def render_aborting(run: UpgradeRun, left: AbortPreview, thread: str | None) -> Message:
+    """To whoever typed it, what the dialog of the button says before: what still finishes, and what is left behind."""
+    told = render_steered(run, Word.ABORT, thread)
+    return Message(told.text, [*told.blocks, *abort_blocks(run, left)]) if run.started_at else told
 
 
 def render_rescheduled(run: UpgradeRun, start_at: datetime | None, thread: str | None) -> Message:

@@ -281,12 +281,25 @@ def test_two_starts_at_once_are_one_run(desk: Desk) -> None:
         ("stranger", "People of other workspaces cannot do that."),
     ],
 )
-def test_the_approval_of_the_wrong_person_does_not_count(desk: Desk, who: str, why: str) -> None:
+def test_whoever_may_not_decide_is_told_so_before_a_form_is_shown(desk: Desk, who: str, why: str) -> None:
     run = started(desk)
-    desk.approve(who)
-    desk.entry(why)
+    heard = len(desk.whispers(who))
+    assert desk.click("run.approve", who).ok
+    assert desk.click("run.reject", who).ok
+    desk.until(lambda: len(desk.whispers(who)) == heard + 2)
+    assert all(why in said(one) for one in desk.whispers(who)[heard:])
+    assert desk.dialogs(who) == []
     assert desk.server.service.run(run.id).approvals == ()
     assert "run.approve" in desk.buttons()
+
+
+def test_an_approval_is_judged_when_it_is_given_too(make_desk: MakeDesk) -> None:
+    """Where nothing has to be ticked, there is no form: the click is the decision."""
+    desk = make_desk(environments={"prod": {**QUICK, "checklist": "shown"}})
+    run = started(desk)
+    assert desk.click("run.approve", "ada").ok
+    desk.entry("That is for the role approver")
+    assert desk.server.service.run(run.id).approvals == ()
 
 
 def test_the_start_of_somebody_who_may_not_is_called_off(desk: Desk) -> None:
@@ -519,6 +532,18 @@ def test_abort_names_what_will_still_finish(desk: Desk) -> None:
     assert "will still finish" in said(desk.top)
     late = desk.answer("abort prod-eu")
     assert "is being aborted" in late
+
+
+def test_a_typed_abort_is_answered_with_what_will_still_finish(desk: Desk) -> None:
+    slow(desk)
+    run = started(desk)
+    desk.approve()
+    desk.until(lambda: any(state.update_id for state in desk.server.service.run(run.id).steps.values()))
+    told = desk.answer("abort prod-eu")
+    assert "It stops for good" in told
+    assert "Will still finish" in told
+    assert "Control plane to `1.35`, update" in told
+    desk.until(lambda: desk.server.service.run(run.id).intent is Intent.ABORT)
 
 
 def test_a_failed_step_is_told_in_plain_words_and_retried(desk: Desk) -> None:

@@ -282,6 +282,14 @@ class Play:
         """Wait until the thread tells the refusal of a request."""
         self.told(run_id, "⛔", *words)
 
+    def turned_away(self, who: str, run_id: str, verb: str) -> str:
+        """Press a button behind which a dialog would be; give the answer that comes instead of it."""
+        heard = len(self.whispers(who))
+        assert self.presses(who, run_id, verb).ok
+        answer = self.until(lambda: self.whispers(who)[heard:], f"an answer to {who}")[-1]
+        assert self.no_dialog(who)
+        return answer
+
     def ends(self, run_id: str) -> UpgradeRun:
         return self.until_status(run_id, *(status for status in RunStatus if status.finished))
 

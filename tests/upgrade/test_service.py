@@ -58,6 +58,16 @@ def test_a_cluster_is_found_by_its_name_or_its_whole_name(tale: Story) -> None:
     assert service.resolve("111122223333/eu-west-1/staging").id.name == "staging"
 
 
+def test_the_case_of_a_name_counts_only_where_it_decides(tale: Story) -> None:
+    service = service_of(tale, named("prod"), named("Prod"), named("staging"))
+    assert service.resolve("STAGING").id.name == "staging"
+    assert service.resolve("111122223333/EU-west-1/Staging").id.name == "staging"
+    assert service.resolve("Prod").id.name == "Prod"
+    with pytest.raises(AmbiguousCluster) as caught:
+        service.resolve("PROD")
+    assert "111122223333/eu-west-1/Prod, 111122223333/eu-west-1/prod" in caught.value.hint
+
+
 def test_an_unknown_cluster_lists_the_known_ones(tale: Story) -> None:
     with pytest.raises(UnknownCluster) as caught:
         service_of(tale, named("prod"), named("staging")).resolve("prdo")

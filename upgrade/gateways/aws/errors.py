@@ -86,7 +86,9 @@ def _not_secure(error: Exception, asked: str) -> UpgradeError:
 
 def _not_reached(error: Exception, asked: str) -> UpgradeError:
     return TemporaryError(
-        f"AWS could not be reached for {asked}: {one_line(error)}", "The bot tries again.", code="NotReached"
+        f"AWS could not be reached for {asked}: {one_line(error)}",
+        "That passes: a run tries again by itself, a command can be given again.",
+        code="NotReached",
     )
 
 

@@ -102,14 +102,16 @@ def _denied(refusal: Refusal) -> UpgradeError:
 
 def _throttled(refusal: Refusal) -> UpgradeError:
     return TemporaryError(
-        f"AWS throttles {refusal.action}.", "The bot tries again.", retry_after_seconds=refusal.retry_after_seconds
+        f"AWS throttles {refusal.action}.",
+        "That passes: a run tries again by itself, a command can be given again.",
+        retry_after_seconds=refusal.retry_after_seconds,
     )
 
 
 def _aws_side(refusal: Refusal) -> UpgradeError:
     return TemporaryError(
         f"AWS could not answer {refusal.action} just now: {refusal.code}: {refusal.text}",
-        "The bot tries again.",
+        "That passes: a run tries again by itself, a command can be given again.",
         retry_after_seconds=refusal.retry_after_seconds,
     )
 
