@@ -87,6 +87,8 @@ class Catalogue:
             for v in self._calendar
             if v not in offered and _midnight(self._calendar[v][0]) <= at
         ]
+        self._released = {addon: self._released_versions(addon) for addon in self.addon_names()}
+        self._defaults: dict[tuple[str, str], str | None] = {}
 
     def offers(self, version: str) -> bool:
         return any(offered.version == version for offered in self.cluster_versions)
@@ -109,12 +111,17 @@ class Catalogue:
 
     def addon_versions(self, addon: str, cluster_version: str | None = None) -> list[AddonVersion]:
         """Versions out at this date, newest first, for `cluster_version` if given; none for an unknown add-on."""
-        every = self._kube_proxies() if addon == KUBE_PROXY else self._listed(addon)
-        chosen = [v for v in every if v.released_at <= self.at and (not cluster_version or v.serves(cluster_version))]
-        return sorted(chosen, key=lambda found: version_order(found.version), reverse=True)
+        every = self._released.get(addon, ())
+        return [version for version in every if not cluster_version or version.serves(cluster_version)]
 
     def default_addon_version(self, addon: str, cluster_version: str) -> str | None:
         """What EKS marks as default for that cluster version; None where no version serves it."""
+        key = (addon, cluster_version)
+        if key not in self._defaults:  # DescribeAddonVersions asks for it thousands of times
+            self._defaults[key] = self._default(addon, cluster_version)
+        return self._defaults[key]
+
+    def _default(self, addon: str, cluster_version: str) -> str | None:
         fitting = self.addon_versions(addon, cluster_version)
         if not fitting:
             return None
@@ -161,6 +168,12 @@ class Catalogue:
 
     def _patch(self, version: str, at: datetime) -> int:
         return min(14, max(0, (at - _midnight(self._calendar[version][0])).days) // 60 + 1)
+
+    def _released_versions(self, addon: str) -> tuple[AddonVersion, ...]:
+        """Those that are out, newest first."""
+        every = self._kube_proxies() if addon == KUBE_PROXY else self._listed(addon)
+        out = [version for version in every if version.released_at <= self.at]
+        return tuple(sorted(out, key=lambda found: version_order(found.version), reverse=True))
 
     def _listed(self, addon: str) -> list[AddonVersion]:
         rows = self._addons.get(addon, {}).get("versions", [])

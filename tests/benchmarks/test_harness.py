@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import ack, resume
 from benchmarks.scenarios import many_clusters
 from benchmarks.stand import Stand
 from tests.patience import LONGEST, SLACK_SECONDS
 
 
+@pytest.mark.campaign
 def test_acks_and_a_resume_are_measured_while_an_upgrade_runs() -> None:
     with Stand(many_clusters(1, "1.33"), speed=30, ack_seconds=SLACK_SECONDS) as stand:
         stand.begin_all(LONGEST)

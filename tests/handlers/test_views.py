@@ -170,7 +170,8 @@ def test_every_event_is_an_entry_that_slack_takes(kind: EventKind, word: str | N
 @pytest.mark.parametrize("word", WORDS)
 def test_hostile_and_huge_words_stay_words(word: str) -> None:
     evil = samples.finding(word, word, summary=word, remedy=word, permission=word, waivable=True)
-    report = samples.report(*(evil.model_copy(update={"subject": f"{word}{n}"}) for n in range(70)))
+    many = 20 if len(word) < 1000 else 4  # huge words reach Slack's limits sooner
+    report = samples.report(*(evil.model_copy(update={"subject": f"{word}{n}"}) for n in range(many * 3)))
     cluster = ClusterId(account="111122223333", region="eu-central-1", name=(word or "x"))
     plan = samples.two_hops()
     renamed = tuple(
@@ -183,7 +184,7 @@ def test_hostile_and_huge_words_stay_words(word: str) -> None:
         )
         for phase in plan.phases
     )
-    plan = plan.model_copy(update={"cluster": cluster, "phases": renamed * 20, "notes": (word,) * 30})
+    plan = plan.model_copy(update={"cluster": cluster, "phases": renamed * many, "notes": (word,) * 30})
     state = StepState(status=StepStatus.FAILED, progress=word, reasons=(word, word), confirmed_by=word)
     for status in RunStatus:
         run = samples.run(

@@ -211,7 +211,7 @@ def replan(state: ClusterSnapshot, plan: UpgradePlan, policy: UpgradePolicy, pin
         return plan.model_copy(update={"phases": ()})
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(clusters(), policies, st.integers(0, 4), st.sampled_from([Scope.ALL, Scope.ALL, *Scope]), st.booleans())
 def test_replanning_from_every_half_way_state_gives_the_rest_of_the_plan(
     made: Made, policy: UpgradePolicy, minors: int, scope: Scope, pinned: bool
@@ -246,7 +246,7 @@ def test_replanning_from_every_half_way_state_gives_the_rest_of_the_plan(
     assert not visible_steps(replan(state, plan, policy, pins))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(clusters(), policies, st.integers(1, 4))
 def test_a_newer_release_does_not_change_an_approved_plan(made: Made, policy: UpgradePolicy, minors: int) -> None:
     cluster = made.snapshot

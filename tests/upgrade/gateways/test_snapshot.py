@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.sampling import sampled
 from tests.upgrade.gateways import aws_answers as answers
 from tests.upgrade.gateways.aws_answers import ACCOUNT, CREATED, ROLE
 from tests.upgrade.gateways.aws_stub import Answer, Asked, AwsStub, refusal
@@ -170,38 +171,43 @@ def test_a_snapshot_holds_no_secret(clusters: ConfiguredClusters) -> None:
 @pytest.mark.parametrize(
     ("operation", "permission", "facts"),
     [
-        ("GET /cluster-versions", "eks:DescribeClusterVersions", {"offered_versions", "ami_releases"}),
-        ("GET /clusters/prod/updates", "eks:ListUpdates", {"updates"}),
-        ("GET /clusters/prod/updates/.*", "eks:DescribeUpdate", {"updates"}),
-        ("DescribeSubnets", "ec2:DescribeSubnets", {"subnets", "vpc_subnets"}),
-        ("DescribeKey", "kms:DescribeKey", {"keys"}),
-        ("POST /clusters/prod/insights", "eks:ListInsights", {"insights"}),
-        ("GET /clusters/prod/addons/coredns", "eks:DescribeAddon", {"addons", "denied_actions"}),
-        ("GET /addons/supported-versions", "eks:DescribeAddonVersions", {"addon_offers"}),
-        (
-            "GET /clusters/prod/node-groups",
-            "eks:ListNodegroups",
-            {"nodegroups", "updates", "ami_releases", "launch_templates"},
-        ),
-        ("GetParameter", "ssm:GetParameter", {"ami_releases"}),
-        ("DescribeSecurityGroups", "ec2:DescribeSecurityGroups", {"security_groups"}),
-        ("DescribeInstances", "ec2:DescribeInstances", {"instances", "quotas"}),
-        ("DescribeVolumes", "ec2:DescribeVolumes", {"quotas"}),
-        ("GetServiceQuota", "servicequotas:GetServiceQuota", {"quotas"}),
-        (
-            "DescribeAutoScalingGroups",
-            "autoscaling:DescribeAutoScalingGroups",
-            {"autoscaling_groups", "launch_templates"},
-        ),
-        ("DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", {"launch_templates"}),
-        ("GET /clusters/prod/fargate-profiles", "eks:ListFargateProfiles", {"fargate_profiles"}),
-        ("GET /resources/.*", "backup:ListRecoveryPointsByResource", {"recovery_point_at"}),
-        ("GetTemplate", "cloudformation:GetTemplate", {"owners"}),
-        ("DescribeStacks", "cloudformation:DescribeStacks", {"owners"}),
-        ("GET /list-apps", "resiliencehub:ListApps", {"resilience_apps"}),
-        ("POST /list-app-input-sources", "resiliencehub:ListAppInputSources", {"resilience_apps"}),
-        ("StartQuery", "logs:StartQuery", {"audit_requests", "stale_token_users"}),
-        ("GetQueryResults", "logs:GetQueryResults", {"audit_requests", "stale_token_users"}),
+        *sampled(
+            [
+                ("GET /cluster-versions", "eks:DescribeClusterVersions", {"offered_versions", "ami_releases"}),
+                ("GET /clusters/prod/updates", "eks:ListUpdates", {"updates"}),
+                ("GET /clusters/prod/updates/.*", "eks:DescribeUpdate", {"updates"}),
+                ("DescribeSubnets", "ec2:DescribeSubnets", {"subnets", "vpc_subnets"}),
+                ("DescribeKey", "kms:DescribeKey", {"keys"}),
+                ("POST /clusters/prod/insights", "eks:ListInsights", {"insights"}),
+                ("GET /clusters/prod/addons/coredns", "eks:DescribeAddon", {"addons", "denied_actions"}),
+                ("GET /addons/supported-versions", "eks:DescribeAddonVersions", {"addon_offers"}),
+                (
+                    "GET /clusters/prod/node-groups",
+                    "eks:ListNodegroups",
+                    {"nodegroups", "updates", "ami_releases", "launch_templates"},
+                ),
+                ("GetParameter", "ssm:GetParameter", {"ami_releases"}),
+                ("DescribeSecurityGroups", "ec2:DescribeSecurityGroups", {"security_groups"}),
+                ("DescribeInstances", "ec2:DescribeInstances", {"instances", "quotas"}),
+                ("DescribeVolumes", "ec2:DescribeVolumes", {"quotas"}),
+                ("GetServiceQuota", "servicequotas:GetServiceQuota", {"quotas"}),
+                (
+                    "DescribeAutoScalingGroups",
+                    "autoscaling:DescribeAutoScalingGroups",
+                    {"autoscaling_groups", "launch_templates"},
+                ),
+                ("DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplateVersions", {"launch_templates"}),
+                ("GET /clusters/prod/fargate-profiles", "eks:ListFargateProfiles", {"fargate_profiles"}),
+                ("GET /resources/.*", "backup:ListRecoveryPointsByResource", {"recovery_point_at"}),
+                ("GetTemplate", "cloudformation:GetTemplate", {"owners"}),
+                ("DescribeStacks", "cloudformation:DescribeStacks", {"owners"}),
+                ("GET /list-apps", "resiliencehub:ListApps", {"resilience_apps"}),
+                ("POST /list-app-input-sources", "resiliencehub:ListAppInputSources", {"resilience_apps"}),
+                ("StartQuery", "logs:StartQuery", {"audit_requests", "stale_token_users"}),
+                ("GetQueryResults", "logs:GetQueryResults", {"audit_requests", "stale_token_users"}),
+            ],
+            3,
+        )
     ],
 )
 def test_what_aws_denies_is_unknown_and_names_the_permission(
@@ -241,54 +247,63 @@ def test_what_an_upgrade_would_lack_is_listed(clusters: ConfiguredClusters, aws_
 @pytest.mark.parametrize(
     ("path", "access", "facts"),
     [
-        ("/api/v1/nodes", "list nodes", {"nodes"}),
-        ("/api/v1/pods", "list pods", {"pods"}),
-        ("/apis/policy/v1/poddisruptionbudgets", "list poddisruptionbudgets.policy", {"pdbs"}),
-        ("/apis/apps/v1/daemonsets", "list daemonsets.apps", {"workloads"}),
-        ("/apis/batch/v1/cronjobs", "list cronjobs.batch", {"workloads"}),
-        ("/api/v1/namespaces", "list namespaces", {"namespaces"}),
-        ("/api/v1/services", "list services", {"services"}),
-        (
-            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-            "list validatingwebhookconfigurations.admissionregistration.k8s.io",
-            {"webhooks", "endpoints"},
-        ),
-        (
-            "/apis/apiregistration.k8s.io/v1/apiservices",
-            "list apiservices.apiregistration.k8s.io",
-            {"api_services", "endpoints"},
-        ),
-        (
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-            "list customresourcedefinitions.apiextensions.k8s.io",
-            {"crds", "endpoints"},
-        ),
-        (
-            "/apis/certificates.k8s.io/v1/certificatesigningrequests",
-            "list certificatesigningrequests.certificates.k8s.io",
-            {"csrs"},
-        ),
-        ("/api/v1/persistentvolumes", "list persistentvolumes", {"persistent_volumes"}),
-        ("/api/v1/persistentvolumeclaims", "list persistentvolumeclaims", {"claims"}),
-        ("/apis/storage.k8s.io/v1/storageclasses", "list storageclasses.storage.k8s.io", {"storage_classes"}),
-        (
-            "/apis/rbac.authorization.k8s.io/v1/rolebindings",
-            "list rolebindings.rbac.authorization.k8s.io",
-            {"anonymous_bindings"},
-        ),
-        (
-            "/apis/rbac.authorization.k8s.io/v1/clusterroles/eks:node-manager",
-            "get clusterroles.rbac.authorization.k8s.io eks:node-manager",
-            {"missing_eks_rbac"},
-        ),
-        ("/apis/networking.k8s.io/v1/networkpolicies", "list networkpolicies.networking.k8s.io", {"network_policies"}),
-        ("/api/v1/serviceaccounts", "list serviceaccounts", {"service_accounts"}),
-        (
-            "/api/v1/namespaces/kube-system/configmaps/coredns",
-            "get configmaps kube-system/coredns",
-            {"core_config"},
-        ),
-        ("/metrics", "get /metrics", {"api_requests"}),
+        *sampled(
+            [
+                ("/api/v1/nodes", "list nodes", {"nodes"}),
+                ("/api/v1/pods", "list pods", {"pods"}),
+                ("/apis/policy/v1/poddisruptionbudgets", "list poddisruptionbudgets.policy", {"pdbs"}),
+                ("/apis/apps/v1/daemonsets", "list daemonsets.apps", {"workloads"}),
+                ("/apis/batch/v1/cronjobs", "list cronjobs.batch", {"workloads"}),
+                ("/api/v1/namespaces", "list namespaces", {"namespaces"}),
+                ("/api/v1/services", "list services", {"services"}),
+                (
+                    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+                    "list validatingwebhookconfigurations.admissionregistration.k8s.io",
+                    {"webhooks", "endpoints"},
+                ),
+                (
+                    "/apis/apiregistration.k8s.io/v1/apiservices",
+                    "list apiservices.apiregistration.k8s.io",
+                    {"api_services", "endpoints"},
+                ),
+                (
+                    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                    "list customresourcedefinitions.apiextensions.k8s.io",
+                    {"crds", "endpoints"},
+                ),
+                (
+                    "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+                    "list certificatesigningrequests.certificates.k8s.io",
+                    {"csrs"},
+                ),
+                ("/api/v1/persistentvolumes", "list persistentvolumes", {"persistent_volumes"}),
+                ("/api/v1/persistentvolumeclaims", "list persistentvolumeclaims", {"claims"}),
+                ("/apis/storage.k8s.io/v1/storageclasses", "list storageclasses.storage.k8s.io", {"storage_classes"}),
+                (
+                    "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+                    "list rolebindings.rbac.authorization.k8s.io",
+                    {"anonymous_bindings"},
+                ),
+                (
+                    "/apis/rbac.authorization.k8s.io/v1/clusterroles/eks:node-manager",
+                    "get clusterroles.rbac.authorization.k8s.io eks:node-manager",
+                    {"missing_eks_rbac"},
+                ),
+                (
+                    "/apis/networking.k8s.io/v1/networkpolicies",
+                    "list networkpolicies.networking.k8s.io",
+                    {"network_policies"},
+                ),
+                ("/api/v1/serviceaccounts", "list serviceaccounts", {"service_accounts"}),
+                (
+                    "/api/v1/namespaces/kube-system/configmaps/coredns",
+                    "get configmaps kube-system/coredns",
+                    {"core_config"},
+                ),
+                ("/metrics", "get /metrics", {"api_requests"}),
+            ],
+            3,
+        )
     ],
 )
 def test_what_the_cluster_forbids_is_unknown_and_names_the_access(
