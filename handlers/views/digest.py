@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ def render_digest(digest: Digest, *, most: int | None = None) -> tuple[Message, 
     title = f"Upgrade digest: {count(digest.clusters, 'cluster')}"
     summary = _summary(digest)
     head = [kit.section(f"*{title}*", *summary), *_unread(digest.unread)]
-    first, *more = _cut(_pages(digest, _size(head)), len(digest.lines), most) or [[]]
+    first, *more = _cut(_pages(digest, limits.size(head)), len(digest.lines), most) or [[]]
     text = "\n".join([title, *summary])
     return Message(text, [*head, *first]), *(Message(f"{title}, continued", page) for page in more)
 
@@ -101,7 +100,7 @@ def _pages(digest: Digest, taken: int) -> list[list[Block]]:
     pages: list[list[Block]] = []
     page: list[_Entry] = []
     for entry in _entries(digest):
-        if page and _size(_blocks([*page, entry])) > limits.BLOCKS_SIZE - taken:
+        if page and limits.size(_blocks([*page, entry])) > limits.BLOCKS_SIZE - taken:
             pages.append(_blocks(page))
             page, taken = [], 0
         page.append(entry)
@@ -113,10 +112,6 @@ def _cut(pages: list[list[Block]], clusters: int, most: int | None) -> list[list
     told = sum(len(block["elements"]) for page in kept for block in page if block["type"] == "actions")
     left = [kit.context(f"… and {count(clusters - told, 'cluster')} more, less urgent than these.")]
     return [*kept[:-1], [*kept[-1], *left]] if told < clusters else kept
-
-
-def _size(blocks: list[Block]) -> int:
-    return len(json.dumps(blocks, ensure_ascii=False))
 
 
 def _entries(digest: Digest) -> Iterator[_Entry]:

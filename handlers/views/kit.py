@@ -21,7 +21,7 @@ class Message:
 
     def as_arguments(self) -> dict[str, Any]:
         """Arguments for chat.* and response URLs; parsing is off, so only our own mentions are alive."""
-        return {"text": limits.fit(self.text, limits.TEXT), "blocks": limits.fit_blocks(self.blocks)}
+        return {"text": limits.fit(self.text, limits.TEXT), "blocks": limits.fit_message(self.blocks)}
 
 
 def mrkdwn(text: str, most: int = limits.SECTION) -> Block:

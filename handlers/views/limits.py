@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -70,3 +71,20 @@ def fit_blocks(blocks: Sequence[Block], most: int = BLOCKS_MESSAGE) -> list[Bloc
     if len(blocks) <= most:
         return list(blocks)
     return [*blocks[: most - 1], blocks[-1]]
+
+
+def fit_message(blocks: Sequence[Block]) -> list[Block]:
+    """As many blocks as one message takes, and no more than it takes of them together; cut as ``fit_blocks`` does."""
+    kept = fit_blocks(blocks)
+    if size(kept) <= BLOCKS_SIZE:
+        return kept
+    told: Block = {"type": "mrkdwn", "text": "… Slack takes no more in one message: its middle is left out."}
+    kept.insert(-1, {"type": "context", "elements": [told]})
+    while len(kept) > 3 and size(kept) > BLOCKS_SIZE:
+        del kept[-3]
+    return kept
+
+
+def size(blocks: Sequence[Block]) -> int:
+    """Characters of all blocks together, as Slack gets them."""
+    return len(json.dumps(blocks, ensure_ascii=False))

@@ -11,6 +11,8 @@ POSTS_PER_CHANNEL = 1.0  # a second
 POST_BURST = 5
 POSTS_PER_WORKSPACE = 300  # a minute
 
+# Characters of a message's blocks as JSON; not documented, but met (slackapi/bolt-js issues 2509 and 2867).
+MOST_BLOCKS_TOGETHER = 13_000
 MOST_TEXT_POSTED = 40_000  # longer text is cut
 MOST_TEXT_UPDATED = 4_000
 MOST_METADATA = 16_384

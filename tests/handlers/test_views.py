@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from handlers.ids import Action
+from handlers.views import limits
 from handlers.views.buttons import applicable
 from handlers.views.final import render_final
 from handlers.views.kept import render_kept, render_standing
@@ -46,8 +47,21 @@ WORDS = [HOSTILE, HUGE, "", "\n", "ok"]
 def assert_slack_takes(message: Message) -> None:
     shown = message.as_arguments()
     assert validate_blocks(shown["blocks"]) == []
+    assert limits.size(shown["blocks"]) <= limits.BLOCKS_SIZE
     assert shown["text"].strip()
     assert len(shown["text"]) <= 4000
+
+
+def test_a_message_that_slack_would_not_take_whole_keeps_its_beginning_and_its_buttons() -> None:
+    text = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}
+    buttons = {"type": "actions", "elements": []}
+    whole = [text] * 4 + [buttons]
+    assert limits.fit_message(whole) == whole
+    first, *_, note, last = cut = limits.fit_message([text] * 9 + [buttons])
+    assert (first, last) == (text, buttons)
+    assert "its middle is left out" in note["elements"][0]["text"]
+    assert len(cut) == 5  # three of nine: with the note a fourth is too much
+    assert limits.size(cut) <= limits.BLOCKS_SIZE
 
 
 def assert_nothing_comes_alive(message: Message) -> None:

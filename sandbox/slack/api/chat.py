@@ -21,7 +21,7 @@ def checked_blocks(args: Arguments) -> list[Json]:
     """The blocks argument.
 
     Raises:
-        SlackError: invalid_blocks_format, or invalid_blocks with a JSON pointer for each complaint.
+        SlackError: invalid_blocks_format, msg_blocks_too_long, or invalid_blocks with a pointer for each complaint.
     """
     blocks = args.json("blocks", "invalid_blocks_format")
     if blocks is None:
@@ -31,6 +31,8 @@ def checked_blocks(args: Arguments) -> list[Json]:
     errors = validate_blocks(blocks)
     if errors:
         raise InvalidArguments(*map(str, errors), code="invalid_blocks")
+    if len(json.dumps(blocks, ensure_ascii=False)) > limits.MOST_BLOCKS_TOGETHER:
+        raise SlackError("msg_blocks_too_long")
     return blocks
 
 

@@ -144,6 +144,8 @@ def test_only_the_author_updates_and_deletes(face: SlackFace, client: WebClient)
     assert refusal(client.chat_update, channel="ops", ts=theirs.ts, text="x") == "channel_not_found"
     own = client.chat_postMessage(channel="C0OPS", text="own")["ts"]
     assert refusal(client.chat_update, channel="C0OPS", ts=own, text="x" * 4001) == "msg_too_long"
+    long = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3000}}] * 5
+    assert refusal(client.chat_update, channel="C0OPS", ts=own, text="x", blocks=long) == "msg_blocks_too_long"
     client.chat_delete(channel="C0OPS", ts=own)
     assert [message.text for message in face.workspace.messages("ops")] == ["mine"]
 
