@@ -55,7 +55,12 @@ class Standing:
 
 
 class Autopilot:
-    """Args: ``patience`` is how long, in domain time, nothing may change before the story counts as stuck."""
+    """Plays one story.
+
+    Args:
+        patience: how long, in domain time, nothing may change before the story counts as stuck.
+        bot_runs: whether the bot's process is there; one that ends before it has come to Slack is not waited for.
+    """
 
     def __init__(
         self,
@@ -63,6 +68,7 @@ class Autopilot:
         *,
         patience: timedelta = timedelta(hours=3),
         say: Callable[[str], None] = lambda _line: None,
+        bot_runs: Callable[[], bool] = lambda: True,
     ) -> None:
         if stage.slack is None:
             raise ValueError("the autopilot plays people in Slack, so it needs the Slack face")
@@ -70,6 +76,7 @@ class Autopilot:
         self.slack: SlackFace = stage.slack
         self.command = self.slack.app.manifest.commands[0].name
         self.say = say
+        self._bot_runs = bot_runs
         self._patience = max(LEAST_PATIENCE_SECONDS, stage.clock.to_real(patience))
         self._pressed: Counter[int] = Counter()
         self._look_seconds = 0.0
@@ -100,13 +107,20 @@ class Autopilot:
         raise NothingHappens(f"nothing has changed for {self._patience:.0f} seconds")
 
     def _type_the_command(self) -> None:
-        self._until(lambda: self.slack.connections > 0, READY_SECONDS, "the bot does not connect to Slack")
+        self._until(self._has_come, READY_SECONDS, "the bot does not connect to Slack")
         start = self.stage.scenario.start
         slash, _, text = start.command(self.command).partition(" ")
         self.say(f"{start.person} types {slash} {text}")
         outcome = self.slack.people.run_command(start.person, OPERATIONS, slash, text)
         if not outcome.ok:
             raise NothingHappens(f"the command failed: {outcome.error}")
+
+    def _has_come(self) -> bool:
+        if self.slack.connections > 0:
+            return True
+        if not self._bot_runs():
+            raise NothingHappens("the bot ended before it came to Slack")
+        return False
 
     def _react(self, standing: Standing) -> bool:
         """Do what the scenario's people would do now; False when nobody would do anything."""

@@ -123,7 +123,7 @@ def main(  # noqa: PLR0917 - click passes one argument an option
 
 
 def _autopilot(stage: Stage, bot: BotProcess, *, as_json: bool) -> int:
-    pilot = Autopilot(stage, say=lambda line: click.echo(line, err=True))
+    pilot = Autopilot(stage, say=lambda line: click.echo(line, err=True), bot_runs=lambda: bot.running)
     try:
         told = ending(stage, pilot.play().run)
     except (NothingHappens, subprocess.SubprocessError) as error:
