@@ -67,7 +67,7 @@ def _identity(profile: str | None) -> Identity:
 def _named(settings: Settings, name: str, region: str | None, profile: str | None) -> ClusterId | None:
     """A cluster by its name and region; None when it is for the configuration to know."""
     if region is None:
-        if not settings.clusters:
+        if not (settings.clusters or settings.discovery):
             raise UnknownCluster(f"No cluster named “{name}” is configured.", "Give its --region to look at it anyway.")
         return None
     return ClusterId(account=account_of(_identity(profile), region), region=region, name=name.rpartition("/")[2])

@@ -8,8 +8,7 @@ import click
 
 from bot.console import show
 from bot.invocation import settings_of
-from bot.notices import Audience
-from bot.wiring import audience_of, opened_service
+from bot.wiring import opened_service
 from handlers.views.preview import preview_facts, render_preview
 from handlers.views.wording import Language
 
@@ -34,7 +33,8 @@ def preview(run: str, language: Language | None) -> None:
         words = words.model_copy(update={"language": language})
     with opened_service(settings) as service:
         found = service.run_of(run)
-        audiences = {one.id: audience_of(settings, one) for one in settings.clusters}
-        told, now = audiences.get(found.cluster, Audience()), service.now()
-        facts = preview_facts(found, now, environment=told.environment, owner=told.owner)
-        show(render_preview(facts, now, here=told.mention_here, wording=words.wording))
+        cluster = next((one for one in service.clusters() if one.id == found.cluster), None)
+        environment, owner = (cluster.environment, cluster.owner) if cluster else (None, None)
+        now = service.now()
+        facts = preview_facts(found, now, environment=environment, owner=owner)
+        show(render_preview(facts, now, here=settings.mentions_here(environment), wording=words.wording))

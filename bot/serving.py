@@ -20,6 +20,7 @@ from bot.caller import Caller
 from bot.calling import call_policy, webhooks_of
 from bot.config import WELL_KNOWN, Settings
 from bot.digests import Digests
+from bot.discovery import Discovery, with_discovered
 from bot.export import RunFiles, picture_file
 from bot.fleet_watch import FleetWatch
 from bot.health import Health, health_file
@@ -31,10 +32,12 @@ from bot.notifier import Channels, Notifier
 from bot.pacing import Pacing
 from bot.scheduler import Scheduler
 from bot.slack import SlackCalls, make_client
-from bot.wiring import access_of, approvers_of, audience_of, reachable, service_over
+from bot.wiring import access_of, approvers_of, audience_of, configured_clusters, reachable, service_over
 from handlers.conversation import Conversation
 from handlers.home import home_view
 from upgrade.calls import CallPolicy
+from upgrade.eks import ClusterId
+from upgrade.gateways.aws.discovery import ClusterFinder
 from upgrade.gateways.clusters import ConfiguredClusters
 from upgrade.service import UpgradeService
 from upgrade.store.ownership import DatabaseOwnership
@@ -51,6 +54,27 @@ class _Delivery:
 
     def unreachable_since(self) -> datetime | None:
         return self.notifier.unreachable_since()
+
+
+class _Whom:
+    """Whom notices and calls of each cluster are for; replaced as a whole when clusters are found."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.know(settings)
+
+    def know(self, settings: Settings) -> None:
+        approvers = approvers_of(settings)
+        self._of = {
+            one.id: (audience_of(settings, one), call_policy(settings, one, approvers)) for one in settings.clusters
+        }
+
+    def audience(self, cluster: ClusterId) -> Audience:
+        found = self._of.get(cluster)
+        return found[0] if found else Audience()
+
+    def calls(self, cluster: ClusterId) -> CallPolicy:
+        found = self._of.get(cluster)
+        return found[1] if found else CallPolicy()
 
 
 @dataclass
@@ -102,8 +126,9 @@ class Outside:
 
 
 def outside_of(settings: Settings) -> Outside:
-    clusters = ConfiguredClusters(reachable(settings))
-    return Outside(SqliteStore(settings.database), clusters, make_client(settings.slack), Pacing())
+    store = SqliteStore(settings.database)
+    clusters = ConfiguredClusters(reachable(with_discovered(settings, store.discovered())))
+    return Outside(store, clusters, make_client(settings.slack), Pacing())
 
 
 def make_server(settings: Settings, outside: Outside) -> Server:
@@ -111,18 +136,17 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     clusters, store = outside.clusters, outside.store
     delivery = _Delivery()
     access = access_of(settings, calls)
-    service = service_over(settings, store, clusters, access, delivery)
-    approvers = approvers_of(settings)
-    policies = {cluster.id: call_policy(settings, cluster, approvers) for cluster in settings.clusters}
-    audiences = {cluster.id: audience_of(settings, cluster) for cluster in settings.clusters}
+    known = with_discovered(settings, store.discovered())
+    service = service_over(known, store, clusters, access, delivery)
+    whom = _Whom(known)
     notifier = Notifier(
         service,
         store,
         calls,
         settings.make_clock(),
         _channels(settings),
-        audience_of=lambda cluster: audiences.get(cluster, Audience()),
-        calls_policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
+        audience_of=whom.audience,
+        calls_policy_of=whom.calls,
         delivered=service.delivery_changed,
         pacing=outside.pacing,
         wording=settings.announcements.wording,
@@ -135,7 +159,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         store,
         webhooks_of(settings),
         settings.make_clock(),
-        policy_of=lambda cluster: policies.get(cluster, CallPolicy()),
+        policy_of=whom.calls,
         thread_link=notifier.thread_link,
     )
     service.on_events(notifier.wake)
@@ -156,8 +180,19 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         },
     )
     scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write])
-    watch = FleetWatch(service, settings.fleet.look_every)
+    watch = FleetWatch(service, settings.fleet.look_every, _discovery(settings, service, clusters, store, whom))
     return Server(store, service, notifier, caller, homes, watch, talk, listener, answers, scheduler, health)
+
+
+def _discovery(
+    settings: Settings, service: UpgradeService, clusters: ConfiguredClusters, store: SqliteStore, whom: _Whom
+) -> Discovery | None:
+    def know(known: Settings) -> None:
+        clusters.know(reachable(known))
+        whom.know(known)
+        service.know(configured_clusters(known))
+
+    return Discovery(settings, store, ClusterFinder(), now=service.now, know=know) if settings.discovery else None
 
 
 def _favour_acks() -> None:

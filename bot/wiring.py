@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.access import RoleAccess, SlackDirectory
 from bot.config import ClusterSettings, Settings
 from bot.console import Console
+from bot.discovery import with_discovered
 from bot.notices import Audience
 from bot.notifier import told_elsewhere
 from bot.slack import SlackCalls, make_client
@@ -37,6 +38,8 @@ def _configured(settings: Settings, cluster: ClusterSettings) -> ConfiguredClust
     reason = ""
     if cluster.change_role is None:
         reason = "it has no change_role."
+    elif cluster.environment is not None and cluster.environment not in settings.environments:
+        reason = f"its environment “{cluster.environment}” is not among the environments of the configuration."
     elif isinstance(cluster.reach, AwsOnly):
         reason = "its API is not reached (reach: aws-only)."
     elif not (settings.has_approver or settings.policy(cluster.environment).approver_groups):
@@ -68,12 +71,11 @@ def approvers_of(settings: Settings) -> tuple[str, ...]:
 
 
 def audience_of(settings: Settings, cluster: ClusterSettings) -> Audience:
-    environment = settings.environments.get(cluster.environment or "")
     return Audience(
         environment=cluster.environment,
         owner=cluster.owner,
         channels=cluster.channels,
-        mention_here=environment is not None and environment.mention_here,
+        mention_here=settings.mentions_here(cluster.environment),
     )
 
 
@@ -116,10 +118,11 @@ def service_over(
 @contextmanager
 def opened_service(settings: Settings) -> Iterator[UpgradeService]:
     """The service over the database, without its engine: a server may own that at the same time."""
-    clusters = ConfiguredClusters(reachable(settings))
     store = SqliteStore(settings.database)
+    known = with_discovered(settings, store.discovered())
+    clusters = ConfiguredClusters(reachable(known))
     try:
-        yield service_over(settings, store, clusters, access_of(settings, _calls(settings)), Console())
+        yield service_over(known, store, clusters, access_of(settings, _calls(settings)), Console())
     finally:
         store.close()
         clusters.close()
@@ -142,9 +145,10 @@ def looking_service(settings: Settings) -> Iterator[UpgradeService]:
 def driving_service(settings: Settings, console: Console) -> Iterator[UpgradeService]:
     """The service with its engine, and without Slack: notices are printed. Raises DatabaseInUse."""
     with DatabaseOwnership(settings.database):
-        clusters = ConfiguredClusters(reachable(settings))
         store = SqliteStore(settings.database)
-        service = service_over(settings, store, clusters, access_of(settings, _calls(settings)), console)
+        known = with_discovered(settings, store.discovered())
+        clusters = ConfiguredClusters(reachable(known))
+        service = service_over(known, store, clusters, access_of(settings, _calls(settings)), console)
         service.start_engine()
         try:
             yield service

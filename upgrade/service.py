@@ -7,7 +7,6 @@ is looked up by the engine after that, before it counts. All verbs raise nothing
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -29,7 +28,6 @@ from upgrade.engine.settings import EngineSettings
 from upgrade.engine.snapshot import take_snapshot
 from upgrade.engine.worker import RunWorker
 from upgrade.errors import (
-    AmbiguousCluster,
     FactUnknown,
     NotAllowed,
     UnknownCluster,
@@ -44,6 +42,7 @@ from upgrade.on_call import OnCall
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
 from upgrade.planner import must_fit_scope, versions_within_reach
 from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, Verb
+from upgrade.roster import Roster
 from upgrade.run import AbortPreview, RunStatus, UpgradeRun
 from upgrade.verbs import (
     must_be_a_start,
@@ -59,7 +58,6 @@ from upgrade.verbs import (
     next_window,
 )
 from upgrade.versions import KubernetesVersion
-from upgrade.words import nearest_first
 
 __all__ = ["AbortPreview", "ConfiguredCluster", "PlanResult", "UpgradeService"]
 
@@ -76,7 +74,7 @@ class PlanResult(Value):
     offers: tuple[KubernetesVersion, ...] = ()
 
 
-class UpgradeService(Deciding, OnCall, Digesting):
+class UpgradeService(Roster, Deciding, OnCall, Digesting):
     """Constructed by the composition root only; safe to use from many threads."""
 
     def __init__(
@@ -93,7 +91,7 @@ class UpgradeService(Deciding, OnCall, Digesting):
         settings = settings or EngineSettings()
         Digesting.__init__(self, store, clusters)
         self._access = access
-        self._configured = {one.id: one for one in configured}
+        self.know(configured)
         self._clock = clock
         self._callbacks: list[Callable[[], None]] = []
         self._looks = settings.looks
@@ -146,38 +144,6 @@ class UpgradeService(Deciding, OnCall, Digesting):
     def now(self) -> datetime:
         """Domain time: what the instants of runs are compared with."""
         return self._clock.now()
-
-    def clusters(self) -> tuple[ConfiguredCluster, ...]:
-        return tuple(self._configured.values())
-
-    def resolve(self, text: str) -> ConfiguredCluster:
-        """The cluster of a name, or of ``account/region/name``. Raises UnknownCluster, AmbiguousCluster.
-
-        EKS tells names apart by their case; people who type on a phone do not, so it counts where it decides only.
-        """
-        wanted = text.strip()
-        named = {(one.id.name, str(one.id)): one for one in self._configured.values()}
-        found = [one for forms, one in named.items() if wanted in forms] or [
-            one for forms, one in named.items() if wanted.lower() in map(str.lower, forms)
-        ]
-        if not found:
-            names = sorted(self.name_of(one) for one in self._configured)
-            raise UnknownCluster(
-                f"No cluster named “{wanted[:100]}” is configured.",
-                f"Known clusters: {', '.join(names)}." if names else "The configuration names no cluster.",
-                instead=nearest_first(wanted, names),
-            )
-        if len(found) > 1:
-            forms = sorted(str(one.id) for one in found)
-            raise AmbiguousCluster(
-                f"Several clusters are named “{wanted}”.", f"Write one of: {', '.join(forms)}.", instead=forms
-            )
-        return found[0]
-
-    def name_of(self, cluster: ClusterId) -> str:
-        """How a configured cluster is typed: by its name, in full where another has the same."""
-        alike = Counter(one.name for one in self._configured)
-        return cluster.name if alike[cluster.name] == 1 else str(cluster)
 
     def run(self, run_id: str) -> UpgradeRun:
         """A run by its id, or by a beginning that only one has. Raises UnknownRun."""

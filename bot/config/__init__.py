@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.config.announcements import AnnouncementSettings
 from bot.config.digest import DigestSettings
+from bot.config.discovery import DiscoverySettings
 from bot.config.loading import CONFIG_VARIABLE, load_settings, missing_for_serve
 from bot.config.on_call import GenericSettings, OnCallSettings, PagerDutySettings, SnsSettings, WebhookSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSettings
@@ -30,6 +31,7 @@ __all__ = [
     "ClusterSettings",
     "ConfigurationWrong",
     "DigestSettings",
+    "DiscoverySettings",
     "EnvironmentSettings",
     "FleetSettings",
     "FreezeSettings",

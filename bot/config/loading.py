@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from bot.config.discovery import DiscoverySettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings, GateSettings
 from bot.config.sections import ClusterSettings
 from bot.config.settings import PREFIX, Settings
@@ -33,10 +34,17 @@ _MUST_BE: Final = {
     "time_delta_parsing": "a time such as 30s, 15m, 2h or 7d",
     "time_delta_type": "a time such as 30s, 15m, 2h or 7d",
 }
+_ACCOUNT: Final = "the 12 digits of an AWS account, in quotes"
+_REGION: Final = "an AWS region such as eu-central-1"
+_ROLE: Final = "a role with {account} in place of its account, such as arn:aws:iam::{account}:role/eks-upgrade-bot-%s"
 _FORMS: Final = {
-    "account": "the 12 digits of an AWS account, in quotes",
+    "account": _ACCOUNT,
+    "accounts": _ACCOUNT,
     "command": SLASH_COMMAND_IN_WORDS,
-    "region": "an AWS region such as eu-central-1",
+    "region": _REGION,
+    "regions": _REGION,
+    "read_role": _ROLE % "read",
+    "change_role": _ROLE % "change",
     "group": "the ID of a Slack user group (S...)",
     "topic": "the ARN of an SNS topic",
 }
@@ -79,8 +87,8 @@ def missing_for_serve(settings: Settings) -> list[str]:
     for key, variable in settings.on_call.variables.items():
         if not os.environ.get(variable):
             lines.append(f"{key}: the variable {variable} is not set")
-    if not settings.clusters:
-        lines.append("clusters: none is configured; name at least one")
+    if not (settings.clusters or settings.discovery):
+        lines.append("clusters: none is configured; name at least one, or where to find them under discovery")
     return lines
 
 
@@ -106,6 +114,7 @@ def _key_of(variable: str) -> str:
 def _cross_checks(settings: Settings) -> list[str]:
     lines = []
     named = [(f"clusters[{n}].environment", one.environment) for n, one in enumerate(settings.clusters)]
+    named += [(f"discovery[{n}].environment", one.environment) for n, one in enumerate(settings.discovery)]
     for n, freeze in enumerate(settings.freezes):
         named += [(f"freezes[{n}].environments", name) for name in freeze.environments]
     lines += [f"announcements.{one}" for one in settings.announcements.mistakes]
@@ -175,7 +184,7 @@ def _line(error: Any) -> str:
 
 def _message(error: Any) -> str:
     """pydantic's words, where they are not Python's."""
-    kind, last = error["type"], error["loc"][-1] if error["loc"] else ""
+    kind, last = error["type"], next((part for part in reversed(error["loc"]) if isinstance(part, str)), "")
     if kind in _MUST_BE:
         return f"must be {_MUST_BE[kind]}"
     if kind == "string_pattern_mismatch":
@@ -191,6 +200,7 @@ def _known_keys(place: Sequence[str | int]) -> tuple[str, ...]:
     kind: type[BaseModel] = Settings
     items: dict[str | int, type[BaseModel]] = {
         "clusters": ClusterSettings,
+        "discovery": DiscoverySettings,
         "environments": EnvironmentSettings,
         "freezes": FreezeSettings,
         "mapping": GateSettings,

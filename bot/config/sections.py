@@ -9,7 +9,17 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from bot.config.values import Duration, DurationOrNone, GroupId, Section, UserId, ZoneName, is_loopback
+from bot.config.values import (
+    AccountNumber,
+    Duration,
+    DurationOrNone,
+    GroupId,
+    RegionName,
+    Section,
+    UserId,
+    ZoneName,
+    is_loopback,
+)
 from bot.manifest import SLASH_COMMAND
 from upgrade.eks import ClusterId
 from upgrade.gateways.identity import Identity, OwnIdentity
@@ -79,9 +89,9 @@ class ClusterSettings(Section):
 
     name: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$")
     """The name in EKS."""
-    region: str = Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")
+    region: RegionName
     """The region; with it the partition (aws, aws-cn, aws-us-gov)."""
-    account: str = Field(pattern=r"^\d{12}$")
+    account: AccountNumber
     """The AWS account, 12 digits. Checks compare it with whom the bot turns out to be."""
     environment: str | None = None
     """A key of `environments`. Left out: the production policy."""
@@ -159,6 +169,8 @@ class FleetSettings(Section):
 
     look_every: DurationOrNone = timedelta(minutes=30)
     """How often the version and support of each cluster are read; `0` means never."""
+    discover_every: Duration = timedelta(hours=1)
+    """How often clusters are looked for, where `discovery` says so."""
 
 
 class LogSettings(Section):

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bot.config.announcements import AnnouncementSettings
 from bot.config.digest import DigestSettings
+from bot.config.discovery import DiscoverySettings
 from bot.config.on_call import OnCallSettings
 from bot.config.policies import EnvironmentSettings, FreezeSettings
 from bot.config.sections import (
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
     """What everybody reads every week, in the operations channel, else the announcement channel."""
     clusters: tuple[ClusterSettings, ...] = ()
     """The clusters that the bot looks after."""
+    discovery: tuple[DiscoverySettings, ...] = ()
+    """Where it finds more of them. Of several that find the same cluster, the first counts."""
     environments: dict[str, EnvironmentSettings] = {}
     """The policy of each environment, by its name."""
     freezes: tuple[FreezeSettings, ...] = ()
@@ -140,6 +143,11 @@ class Settings(BaseSettings):
         freezes = tuple(one.freeze for one in self.freezes if one.holds(environment))
         demands = (found or EnvironmentSettings()).model_dump(exclude={"mention_here"})
         return UpgradePolicy(**demands, freezes=freezes)
+
+    def mentions_here(self, environment: str | None) -> bool:
+        """Whether a notice of an environment calls the people who are in the announcement channel."""
+        found = self.environments.get(environment or "")
+        return found is not None and found.mention_here
 
     def make_clock(self) -> SystemClock:
         return parse_clock(self.clock)

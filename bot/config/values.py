@@ -61,6 +61,8 @@ def is_loopback(address: str) -> bool:
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 DurationOrNone = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 ZoneName = Annotated[str, AfterValidator(known_zone)]
+AccountNumber = Annotated[str, Field(pattern=r"^\d{12}$")]
+RegionName = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")]
 GroupId = Annotated[str, Field(pattern=r"^S[A-Z0-9]{2,20}$")]
 UserOrGroupId = Annotated[str, Field(pattern=r"^[SUW][A-Z0-9]{2,20}$")]

@@ -9,6 +9,7 @@ import click
 
 from bot.config import ConfigurationWrong, Settings, missing_for_serve
 from bot.doctor.clusters import examine_clusters
+from bot.doctor.discovery import examine_discovery
 from bot.doctor.own import examine_settings, examine_store
 from bot.doctor.verdicts import Verdict, to_fix
 from bot.doctor.workspace import examine_slack
@@ -20,7 +21,8 @@ def examine(settings: Settings) -> Iterator[Verdict]:
     yield from examine_settings(settings)
     yield from examine_store(settings)
     yield from examine_slack(settings)
-    yield from examine_clusters(settings)
+    known = yield from examine_discovery(settings)
+    yield from examine_clusters(known)
 
 
 def doctor(settings: Settings, *, as_json: bool) -> int:
@@ -29,7 +31,7 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     Raises ConfigurationWrong when neither a cluster nor Slack is configured: there is nothing to examine.
     """
     slack = settings.slack
-    if not (settings.clusters or slack.bot_token or slack.app_token or slack.signing_secret):
+    if not (settings.clusters or settings.discovery or slack.bot_token or slack.app_token or slack.signing_secret):
         where = "name a settings file with --config or EKS_UPGRADE_BOT_CONFIG (docs/configuration.md)"
         raise ConfigurationWrong(
             [f"Nothing is configured, so there is nothing to examine: {where}.", *missing_for_serve(settings)]

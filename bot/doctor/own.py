@@ -14,15 +14,16 @@ from upgrade.store.ownership import DatabaseOwnership
 
 def examine_settings(settings: Settings) -> Iterator[Verdict]:
     """The settings could be read, or there would be nothing to examine; here is what they leave out."""
-    if not settings.clusters:
+    if not (settings.clusters or settings.discovery):
         yield note(
             "settings-no-cluster",
             "settings",
             "no cluster is configured, so AWS and Kubernetes were not looked at.",
-            "name them under clusters (docs/configuration.md), then run doctor again",
+            "name them under clusters, or a place to find them under discovery (docs/configuration.md)",
         )
         return
-    yield ok("settings", "settings", f"{len(settings.clusters)} cluster(s): {', '.join(_names(settings))}.")
+    listed = f"{len(settings.clusters)} cluster(s): {', '.join(_names(settings)) or 'none is listed, they are found'}."
+    yield ok("settings", "settings", listed)
     if not settings.has_approver:
         yield note(
             "settings-no-approver",

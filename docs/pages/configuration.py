@@ -24,6 +24,7 @@ from bot.config import (
     AnnouncementSettings,
     ClusterSettings,
     DigestSettings,
+    DiscoverySettings,
     EnvironmentSettings,
     FleetSettings,
     FreezeSettings,
@@ -51,7 +52,7 @@ Settings come from one YAML file and from the environment; the environment goes 
 program ends with exit code 78. Durations are written as `90s`, `15m`, `24h` or `2d`.
 
 `check`, `plan` and `snapshot` need no settings at all: a cluster's name, its `--region` and AWS credentials are enough. `serve` needs the
-tokens and at least one cluster. `eks-upgrade-bot doctor` tries all of it against the live services.
+tokens, and at least one cluster or a place to find them. `eks-upgrade-bot doctor` tries all of it against the live services.
 
 AWS credentials, proxies and CA bundles are read as every AWS tool reads them; see [install](install.md).
 
@@ -83,6 +84,13 @@ clusters:
     time_zone: Europe/Berlin
     read_role: {arn: "arn:aws:iam::444455556666:role/eks-upgrade-bot-read", external_id: acme-eks-upgrades}
     change_role: {arn: "arn:aws:iam::444455556666:role/eks-upgrade-bot-change", external_id: acme-eks-upgrades}
+discovery:                         # more of them, found by their tags
+  - accounts: ["555566667777", "666677778888"]
+    regions: [eu-central-1, us-east-1]
+    read_role: arn:aws:iam::{account}:role/eks-upgrade-bot-read
+    change_role: arn:aws:iam::{account}:role/eks-upgrade-bot-change
+    external_id: acme-eks-upgrades
+    tags: {upgrades: eks-upgrade-bot}
 environments:
   prod:                            # watched for 24 hours before nodes follow, one hop a window,
     approvals: 2                   # announced 7 days, 24 hours and 1 hour before the start
@@ -149,6 +157,7 @@ SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("announcements", "announcements.", AnnouncementSettings),
     ("digest", "digest.", DigestSettings),
     ("clusters", "clusters[].", ClusterSettings),
+    ("discovery", "discovery[].", DiscoverySettings),
     ("environments", "environments.NAME.", EnvironmentSettings),
     ("a gate as a mapping", "environments.NAME.gates[].", GateSettings),
     ("freezes", "freezes[].", FreezeSettings),

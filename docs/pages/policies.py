@@ -11,6 +11,7 @@ from bot.doctor.kubernetes import READERS
 from upgrade.gateways.permissions import (
     CHANGE_ACTIONS,
     CHOSEN,
+    DISCOVERY_ACTIONS,
     KUBERNETES_ACCESSES,
     OPTIONAL_ACCESSES,
     OPTIONAL_ACTIONS,
@@ -99,13 +100,14 @@ class _Access(NamedTuple):
 
 
 def read_policy() -> str:
-    """For the read role: what an upgrade needs, what only checks need, and what only costly looks need."""
+    """For the read role: what an upgrade needs, what only checks, only costly looks and only discovery need."""
     chosen = [action for action, facts in OPTIONAL_ACTIONS.items() if _is_chosen(facts)]
     return _policy(
         [
             _statement("ReadForChecksAndPlans", READ_ACTIONS),
             _statement("ReadForReadinessOnly", set(OPTIONAL_ACTIONS) - set(chosen)),
             _statement("QueryTheAuditLogIfChosen", chosen),
+            _statement("FindClustersIfDiscovered", DISCOVERY_ACTIONS),
         ]
     )
 

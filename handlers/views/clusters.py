@@ -15,8 +15,8 @@ from upgrade.service import ConfiguredCluster
 
 #: What to do first, for whoever runs the bot.
 NAME_ONE: Final = (
-    "Name one under `clusters` in the bot's settings and start it again; `eks-upgrade-bot doctor` says whether it is "
-    "reached."
+    "Name one under `clusters` in the bot's settings, or where to find them under `discovery`, and start it again; "
+    "`eks-upgrade-bot doctor` says whether it is reached."
 )
 #: The version that a cluster is known to have; None when no run has looked at it.
 SeenOf = Callable[[ClusterId], VersionSeen | None]

@@ -108,8 +108,8 @@ def _recent(board: Board, link_of: LinkOf) -> list[Block]:
 
 def _no_cluster() -> list[Block]:
     how = (
-        "Whoever runs me names them under `clusters` in my configuration, and tries with `eks-upgrade-bot doctor` "
-        "whether I reach them."
+        "Whoever runs me names them under `clusters` in my configuration, or where to find them under `discovery`, and "
+        "tries with `eks-upgrade-bot doctor` whether I reach them."
     )
     return [kit.section("No cluster is configured yet.", how)]
 

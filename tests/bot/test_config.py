@@ -351,7 +351,7 @@ def test_serve_says_which_tokens_are_missing(monkeypatch: pytest.MonkeyPatch) ->
     assert missing_for_serve(load_settings()) == [
         "slack.bot_token: is missing; set SLACK_BOT_TOKEN",
         "slack.app_token: is missing; set SLACK_APP_TOKEN",
-        "clusters: none is configured; name at least one",
+        "clusters: none is configured; name at least one, or where to find them under discovery",
     ]
     monkeypatch.setenv("EKS_UPGRADE_BOT_SLACK__MODE", "http")
     assert "slack.signing_secret: is missing; set SLACK_SIGNING_SECRET" in missing_for_serve(load_settings())

@@ -139,11 +139,13 @@ def test_the_manifest_for_clusters_reads_and_nothing_else(name: str) -> None:
 
 
 def test_what_is_not_needed_for_an_upgrade_stands_in_statements_of_its_own() -> None:
-    needed, checks, chosen = statements("iam-read-policy.json")
-    assert [one["Sid"] for one in (needed, checks, chosen)] == [
+    needed, checks, chosen, discovery = statements("iam-read-policy.json")
+    assert [one["Sid"] for one in (needed, checks, chosen, discovery)] == [
         "ReadForChecksAndPlans",
         "ReadForReadinessOnly",
         "QueryTheAuditLogIfChosen",
+        "FindClustersIfDiscovered",
     ]
     assert {action.partition(":")[0] for action in chosen["Action"]} == {"logs"}
+    assert discovery["Action"] == ["eks:ListClusters"]
     assert not set(needed["Action"]) & set(checks["Action"])

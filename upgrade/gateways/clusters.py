@@ -48,10 +48,20 @@ class ConfiguredClusters:
         self._made: dict[ClusterId, Gateways] = {}
         self._runs: OrderedDict[tuple[ClusterId, str], Gateways] = OrderedDict()
 
+    def know(self, clusters: Iterable[ConfiguredCluster]) -> None:
+        """Know these from now on, and no others; what is read otherwise now is read by new gateways."""
+        after = {cluster.id: cluster for cluster in clusters}
+        with self._lock:
+            stale = [one for one in self._made if after.get(one) != self._clusters.get(one)]
+            dropped = [self._made.pop(one) for one in stale]
+            self._clusters = after
+        for _, kube in dropped:
+            kube.close()
+
     def reading(self, cluster: ClusterId) -> Gateways:
         """Gateways under the read identity. Raises UnknownCluster."""
-        known = self._known(cluster)
         with self._lock:
+            known = self._known(cluster)
             if cluster not in self._made:
                 session = self._sessions.session(known.read, cluster.region)
                 self._made[cluster] = self._gateways(cluster, known.reach, session, self._change_session(known))

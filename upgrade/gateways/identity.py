@@ -8,6 +8,8 @@ from pydantic import Field
 
 from upgrade.facts import Value
 
+ExternalId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
+
 
 class OwnIdentity(Value):
     """The bot's own credentials, found as every AWS tool finds them (environment, web identity, instance role …)."""
@@ -32,7 +34,7 @@ class RoleIdentity(Value):
 
     kind: Literal["role"] = "role"
     arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[A-Za-z0-9_+=,.@/-]{1,576}$")]
-    external_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$")] | None = None
+    external_id: ExternalId | None = None
 
 
 Identity = Annotated[OwnIdentity | ProfileIdentity | RoleIdentity, Field(discriminator="kind")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from upgrade.gateways.aws.discovery import ClusterFinder
 from upgrade.gateways.aws.gateway import CHANGING_ACTIONS, BotoAwsGateway
 from upgrade.gateways.kube.gateway import HttpKubeGateway
 from upgrade.ports import permissions_of
@@ -18,6 +19,11 @@ READ_ACTIONS: Final[tuple[str, ...]] = tuple(
     if action not in CHANGING_ACTIONS | _ALWAYS_ALLOWED
 )
 """IAM actions of the read role without which there is no upgrade."""
+
+DISCOVERY_ACTIONS: Final[tuple[str, ...]] = tuple(
+    action for action in permissions_of(ClusterFinder) if action not in READ_ACTIONS
+)
+"""IAM actions of the read role that only finding clusters needs."""
 
 CHOSEN: Final[Mapping[str, str]] = {
     "audit_requests": "audit_log",

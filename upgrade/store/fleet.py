@@ -1,21 +1,23 @@
-"""What is known of clusters without a run, and who looks at it: a part of the store that may be lost."""
+"""Which clusters were found, what is known of them without a run, who looks at it: all of it may be lost."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlite_utils import Database
 
+from upgrade.discovery import DiscoveredCluster
 from upgrade.eks import ClusterId
 from upgrade.fleet import ClusterFacts
 from upgrade.ports import StoredHome
 
 #: Seconds that a write waits for the lock of the file.
 _BUSY_SECONDS: Final = 30.0
+M = TypeVar("M", bound=BaseModel)
 
 
 class FleetTables(ABC):
@@ -26,11 +28,12 @@ class FleetTables(ABC):
 
     def facts(self) -> tuple[ClusterFacts, ...]:
         """Those that this version can read: what another one wrote is read from AWS again."""
-        return _readable(self._query("select facts from facts order by cluster"))
+        return _readable(ClusterFacts, self._query("select facts as value from facts order by cluster"))
 
     def facts_of(self, cluster: ClusterId) -> ClusterFacts | None:
         """None when there are none that this version can read."""
-        return next(iter(_readable(self._query("select facts from facts where cluster = ?", [str(cluster)]))), None)
+        rows = self._query("select facts as value from facts where cluster = ?", [str(cluster)])
+        return next(iter(_readable(ClusterFacts, rows)), None)
 
     def save_facts(self, facts: ClusterFacts) -> None:
         with self._writing(_BUSY_SECONDS) as db:
@@ -39,6 +42,18 @@ class FleetTables(ABC):
                 "on conflict (cluster) do update set facts = excluded.facts",
                 [str(facts.cluster), facts.model_dump_json()],
             )
+
+    def discovered(self) -> tuple[DiscoveredCluster, ...]:
+        """In the order of their ids; those that this version can read: the others are found again."""
+        return _readable(DiscoveredCluster, self._query("select found as value from discovered order by cluster"))
+
+    def save_discovered(self, clusters: Iterable[DiscoveredCluster]) -> None:
+        """In place of all that was kept."""
+        with self._writing(_BUSY_SECONDS) as db:
+            db.execute("delete from discovered")
+            for one in clusters:
+                values = [str(one.id), one.model_dump_json()]
+                db.execute("insert into discovered (cluster, found) values (?, ?)", values)
 
     def homes(self) -> tuple[StoredHome, ...]:
         """The newest first."""
@@ -59,9 +74,9 @@ class FleetTables(ABC):
             db.execute("delete from homes where at < ?", [before])
 
 
-def _readable(rows: Sequence[dict[str, Any]]) -> tuple[ClusterFacts, ...]:
+def _readable(kind: type[M], rows: Sequence[dict[str, Any]]) -> tuple[M, ...]:
     found = []
     for row in rows:
         with suppress(ValidationError):
-            found.append(ClusterFacts.model_validate_json(row["facts"]))
+            found.append(kind.model_validate_json(row["value"]))
     return tuple(found)

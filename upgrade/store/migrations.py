@@ -84,4 +84,10 @@ def fleet(db: Database) -> None:
     )
 
 
-KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_fleet"})
+@migrations(name="0003_discovered")
+def discovered(db: Database) -> None:
+    """Clusters that were found in an account and region, with their tags. It may be lost: they are found again."""
+    db.execute("create table discovered (cluster text primary key, found text not null) strict, without rowid")
+
+
+KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_fleet", "0003_discovered"})
