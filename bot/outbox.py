@@ -207,4 +207,6 @@ class Outbox:
 
 
 def content_hash(message: Message) -> str:
-    return hashlib.sha256(json.dumps(message.as_arguments(), sort_keys=True).encode()).hexdigest()[:32]
+    """Of the message in both its forms: lines that did not fit as sections may be a task that changed."""
+    shown = message.as_arguments() | ({} if message.cards is None else {"cards": message.cards})
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:32]

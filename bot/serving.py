@@ -132,7 +132,7 @@ def outside_of(settings: Settings) -> Outside:
 
 
 def make_server(settings: Settings, outside: Outside) -> Server:
-    calls = SlackCalls(outside.slack)
+    calls = SlackCalls(outside.slack, cards=settings.slack.task_cards == "auto")
     clusters, store = outside.clusters, outside.store
     delivery = _Delivery()
     access = access_of(settings, calls)

@@ -40,6 +40,10 @@ _OUT_OF_ORDER: Final = frozenset(
 )
 
 
+#: How a workspace, or an older message that is edited, says that it has no place for a plan block; or not for as much.
+_CARDS_REFUSED: Final = frozenset({"invalid_blocks", "invalid_blocks_format", "block_mismatch", "msg_blocks_too_long"})
+
+
 class SlackUnreachable(Exception):
     """No answer, or none that says anything: the call may have had its effect."""
 
@@ -81,10 +85,15 @@ def make_client(settings: SlackSettings) -> WebClient:
 
 
 class SlackCalls:
-    """The calls. Each raises SlackUnreachable, SlackBusy or SlackRefused, and nothing else."""
+    """The calls. Each raises SlackUnreachable, SlackBusy or SlackRefused, and nothing else.
 
-    def __init__(self, client: WebClient) -> None:
+    Args:
+        cards: try plan blocks; False: sections only.
+    """
+
+    def __init__(self, client: WebClient, *, cards: bool = True) -> None:
         self._client = client
+        self._cards_taken = cards
         self._lock = threading.Lock()
         self._workspace: Workspace | None = None
         self._channels: dict[str, str] = {}
@@ -162,35 +171,23 @@ class SlackCalls:
             payload: what `find` looks for after a crash.
             broadcast: a message in a thread is shown in the channel too.
         """
-        found = self._call(
+        found = self._say(
             self._client.chat_postMessage,
+            message,
             channel=channel,
             thread_ts=thread,
             reply_broadcast=broadcast or None,
             metadata={"event_type": EVENT_TYPE, "event_payload": payload},
             unfurl_links=False,
             unfurl_media=False,
-            link_names=False,
-            parse="none",
-            **message.as_arguments(),
         )
         return str(found["channel"]), str(found["ts"])
 
     def update(self, channel: str, ts: str, message: Message) -> None:
-        self._call(
-            self._client.chat_update, channel=channel, ts=ts, link_names=False, parse="none", **message.as_arguments()
-        )
+        self._say(self._client.chat_update, message, channel=channel, ts=ts)
 
     def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> None:
-        self._call(
-            self._client.chat_postEphemeral,
-            channel=channel,
-            user=user,
-            thread_ts=thread,
-            link_names=False,
-            parse="none",
-            **message.as_arguments(),
-        )
+        self._say(self._client.chat_postEphemeral, message, channel=channel, user=user, thread_ts=thread)
 
     def hand_over(self, user: str, file: File) -> None:
         """Upload a file and share it with one person, as a direct message."""
@@ -250,6 +247,21 @@ class SlackCalls:
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return
+
+    def _say(self, method: Callable[..., Any], message: Message, **arguments: Any) -> Any:
+        """With a plan block where the workspace takes it. Where it does not, nothing came of the call: so once more
+        with sections, and with them only for as long as this process lives.
+        """
+        arguments |= {"link_names": False, "parse": "none"}
+        if message.cards is not None and self._cards_taken:
+            try:
+                return self._call(method, **arguments, **message.as_arguments(cards=True))
+            except SlackRefused as error:
+                if error.code not in _CARDS_REFUSED:
+                    raise
+                self._cards_taken = False
+                log.warning("this workspace does not take plan blocks (%s): runs show sections instead", error)
+        return self._call(method, **arguments, **message.as_arguments())
 
     def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
         try:

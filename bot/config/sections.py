@@ -72,6 +72,9 @@ class SlackSettings(Section):
     """The slash command, as the app declares it. Two bots in one workspace need two."""
     listener_threads: int = Field(default=32, ge=6, le=256)
     """Threads that answer Slack; it waits three seconds at most."""
+    task_cards: Literal["auto", "off"] = "auto"
+    """How a run message shows its phases: `auto`: as a plan block with a task each, in sections where the workspace
+    does not take that; `off`: in sections."""
 
     @field_validator("api_url")
     @classmethod

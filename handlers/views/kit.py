@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from handlers.ids import Action, Dialog, Input
 from handlers.views import limits
 from handlers.views.limits import Block
 
+#: What views write into mrkdwn; its groups are code, a user, a user group, and the label of a link or date.
+_MARKUP: Final = re.compile(r"`([^`\n]+)`|<@([UW]\w+)>|<!subteam\^(S\w+)>|<[^<>|]*\|([^<>]*)>")
+
 
 @dataclass(frozen=True)
 class Message:
-    """What is shown: ``text`` (mrkdwn) is for notifications and screen readers, ``blocks`` for everybody else."""
+    """What is shown: ``text`` (mrkdwn) is for notifications and screen readers, ``blocks`` for everybody else.
+
+    Args:
+        cards: instead of ``blocks``, with a plan block, where the workspace takes those.
+    """
 
     text: str
     blocks: list[Block] = field(default_factory=list)
+    cards: list[Block] | None = None
 
-    def as_arguments(self) -> dict[str, Any]:
+    def as_arguments(self, *, cards: bool = False) -> dict[str, Any]:
         """Arguments for chat.* and response URLs; parsing is off, so only our own mentions are alive."""
-        return {"text": limits.fit(self.text, limits.TEXT), "blocks": limits.fit_message(self.blocks)}
+        blocks = self.cards if cards and self.cards is not None else self.blocks
+        return {"text": limits.fit(self.text, limits.TEXT), "blocks": limits.fit_message(blocks)}
 
 
 def mrkdwn(text: str, most: int = limits.SECTION) -> Block:
@@ -60,6 +71,52 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
         "type": "table",
         "rows": [[{"type": "raw_text", "text": limits.fit_plain(text, cell)} for text in line] for line in lines],
     }
+
+
+def plan(title: str, tasks: Sequence[Block]) -> Block:
+    """A check list of tasks: a message has one, and no task outside of it."""
+    return {"type": "plan", "title": limits.fit_plain(title, limits.TASK_TITLE), "tasks": list(tasks)}
+
+
+def task(key: str, title: str, status: Literal["pending", "in_progress", "complete", "error"], details: str) -> Block:
+    """``title`` is no markup; ``details`` are mrkdwn, and left out when empty."""
+    block: Block = {
+        "type": "task_card",
+        "task_id": limits.fit_plain(key, limits.TASK_ID),
+        "title": limits.fit_plain(title, limits.TASK_TITLE),
+        "status": status,
+    }
+    if details:
+        block["details"] = rich_text(limits.fit(details, limits.TASK_DETAILS))
+    return block
+
+
+def rich_text(text: str) -> Block:
+    """mrkdwn of ours as rich text, where Slack looks for no markup: code, mentions, and for the rest the words.
+
+    It looks for bare markup only: what came from outside has passed `esc`, so none of that becomes a mention.
+    """
+    elements: list[Block] = []
+    end = 0
+    for found in _MARKUP.finditer(text):
+        elements += _words(text[end : found.start()])
+        end = found.end()
+        code, user, group, label = found.groups()
+        if code is not None:
+            elements += _words(code, style={"code": True})
+        elif user is not None:
+            elements.append({"type": "user", "user_id": user})
+        elif group is not None:
+            elements.append({"type": "usergroup", "usergroup_id": group})
+        else:
+            elements += _words(label)
+    elements += _words(text[end:])
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
+def _words(text: str, **more: Any) -> list[Block]:
+    """Nothing when there are none: Slack refuses an empty text."""
+    return [{"type": "text", "text": html.unescape(text), **more}] if text else []
 
 
 def button(

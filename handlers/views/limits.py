@@ -28,6 +28,12 @@ CHECKBOXES: Final = 10
 MODAL_TITLE: Final = 24
 TABLE_ROWS: Final = 100
 TABLE_CELL: Final = 500
+#: Of a plan block. Slack documents no limits for it (docs.slack.dev/reference/block-kit/blocks/plan-block): those of a
+#: message and of a header.
+TASKS: Final = 50
+TASK_TITLE: Final = 150
+TASK_ID: Final = 255
+TASK_DETAILS: Final = 500
 CONFIRM_TITLE: Final = 100
 CONFIRM_TEXT: Final = 300
 CONFIRM_BUTTON: Final = 30

@@ -83,10 +83,21 @@ def plan_blocks(plan: UpgradePlan, checklist: Sequence[Block], times: Sequence[s
 
 
 def phase_line(plan: UpgradePlan, phase: Phase) -> str:
+    """A phase in one line, with the exact versions of its steps."""
+    what = what_of(phase)
+    joint = ", " if phase.kind == "bake" else ": "
+    title = f"*{esc(phase.title)}*{joint if what else ''}{what}"
+    return " · ".join(part for part in (title, minutes_of(plan, phase), gate_of(phase)) if part)
+
+
+def minutes_of(plan: UpgradePlan, phase: Phase) -> str:
+    """How long a phase may take; nothing when nobody can say."""
     estimate = Minutes(*phase_minutes(phase, plan.minutes))
-    minutes = f" · {estimate}" if estimate.high else ""
-    gate = f" · {Mark.WAITING} {gate_line(phase.gate_terms)}" if phase.gate else ""
-    return f"{_what(phase)}{minutes}{gate}"
+    return str(estimate) if estimate.high else ""
+
+
+def gate_of(phase: Phase) -> str:
+    return f"{Mark.WAITING} {gate_line(phase.gate_terms)}" if phase.gate else ""
 
 
 def gate_line(terms: GateTerms | None) -> str:
@@ -98,13 +109,11 @@ def gate_line(terms: GateTerms | None) -> str:
     return "own approval"
 
 
-def _what(phase: Phase) -> str:
-    """A phase in one line, with the exact versions of its steps."""
-    title = f"*{esc(phase.title)}*"
+def what_of(phase: Phase) -> str:
+    """The steps of a phase behind its title, with their exact versions."""
     if phase.kind == "bake":
-        return f"{title}, {', '.join(rest_of(step) for step in phase.steps if isinstance(step, BakeStep))}"
-    details = [detail for detail in map(_detail, phase.steps) if detail]
-    return f"{title}: {', '.join(details)}" if details else title
+        return ", ".join(rest_of(step) for step in phase.steps if isinstance(step, BakeStep))
+    return ", ".join(detail for detail in map(_detail, phase.steps) if detail)
 
 
 def _detail(step: Step) -> str:

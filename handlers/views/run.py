@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from handlers.views import kit
+from handlers.views import kit, limits
 from handlers.views.buttons import report_button, run_buttons
 from handlers.views.checklist import progress_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
-from handlers.views.plan import phase_line, plan_blocks
+from handlers.views.phases import phase_cards, phase_lines
+from handlers.views.plan import plan_blocks
 from handlers.views.progress import (
     Mark,
-    PhaseProgress,
     blockers_of,
     gate_title,
-    progress_of,
     status_line,
     versions,
     work_line,
 )
 from handlers.views.report import finding_blocks, unknown_lines
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
-from handlers.views.text import callable_owner, code, count, duration, esc, local_time, person
+from handlers.views.text import callable_owner, code, count, esc, local_time, person
 from upgrade.calls import in_charge
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Severity, without_waived
@@ -78,10 +77,17 @@ def render_run(
         *_broken(run),
     ]
     said = kit.section(*top, button=report_button(run))
-    blocks = [kit.header(title), said, *_body(run), kit.context(_people(run, events, owner))]
+    foot = [kit.context(_people(run, events, owner))]
     if problem:
-        blocks.append(kit.context(f"{Mark.WARNING} {esc(problem)}"))
-    return Message(f"{esc(title)}: {line}", [*blocks, *run_buttons(run)])
+        foot.append(kit.context(f"{Mark.WARNING} {esc(problem)}"))
+    foot += run_buttons(run)
+
+    def around(body: Sequence[Block]) -> list[Block]:
+        return [kit.header(title), said, *body, *foot]
+
+    cards = _cards(run)
+    fits = cards and limits.size(around(cards)) <= limits.BLOCKS_SIZE
+    return Message(f"{esc(title)}: {line}", around(_body(run)), around(cards) if fits else None)
 
 
 def _who_approves(run: UpgradeRun, approvers: Sequence[str]) -> list[str]:
@@ -121,6 +127,16 @@ def _body(run: UpgradeRun) -> list[Block]:
     return [kit.section(*phase_lines(run)), *_standing_at(run)]
 
 
+def _cards(run: UpgradeRun) -> list[Block]:
+    """The body of a run under way or over with a plan block; nothing where it is another one."""
+    if run.plan is None or run.status is RunStatus.BLOCKED:
+        return []
+    if run.started_at is None and not run.status.finished:
+        return []
+    cards = phase_cards(run, run.plan)
+    return [*cards, *_standing_at(run)] if cards else []
+
+
 def _standing_at(run: UpgradeRun) -> list[Block]:
     """The findings that a run under way stands at, for what to do about them."""
     if run.blocked_phase is None or run.report is None or run.status.finished:
@@ -144,36 +160,6 @@ def _noted(run: UpgradeRun) -> list[Block]:
         lines.append(f"{noted}: see {where}")
     head = "Noted:" if any(one.blocks for one in unknown) else "Noted, nothing in the way:"
     return [kit.context("\n".join([head, *lines, *unknown_lines(run.report, unknown)]))]
-
-
-def phase_lines(run: UpgradeRun) -> list[str]:
-    """A line a phase: its mark, what it does, how far it is and how long it took."""
-    if run.plan is None:
-        return []
-    return [line for phase in run.plan.phases for line in _phase_lines(run, progress_of(run, phase))]
-
-
-def _phase_lines(run: UpgradeRun, progress: PhaseProgress) -> list[str]:
-    plan = run.plan
-    if plan is None:
-        return []
-    if progress.phase.kind == "verify" and progress.mark in (Mark.PENDING, Mark.DONE):
-        return []
-    if progress.mark is Mark.PENDING:
-        over = run.status.finished  # what will not be done any more takes no time
-        line = f"*{esc(progress.phase.title)}*" if over else phase_line(plan, progress.phase)
-        return [f"{progress.mark} {line}"]
-    took = _took(progress)
-    counts = f" · {progress.done}/{progress.total}" if progress.total > 1 and progress.mark is not Mark.DONE else ""
-    head = f"{progress.mark} *{esc(progress.phase.title)}*{counts}{took}"
-    return [head, *(f"      {line}" for line in progress.detail.splitlines())]
-
-
-def _took(progress: PhaseProgress) -> str:
-    if progress.started_at is None or progress.finished_at is None or progress.phase.kind == "announce":
-        return ""
-    took: timedelta = progress.finished_at - progress.started_at
-    return f" · {duration(took)}"
 
 
 def _people(run: UpgradeRun, events: Sequence[UpgradeEvent], owner: str | None) -> str:

@@ -21,8 +21,12 @@ utc = report_words.utc
 
 def esc(value: object) -> str:
     """Text from outside as mrkdwn: no mention, link or channel in it comes alive, and nothing turns the line around."""
-    shown = _TURNING.sub("\N{REPLACEMENT CHARACTER}", str(value))
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return straight(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def straight(value: object) -> str:
+    """Text from outside where nothing is markup: only what turns the line around is taken from it."""
+    return _TURNING.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 
 def code(value: object) -> str:

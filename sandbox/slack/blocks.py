@@ -140,12 +140,19 @@ def elements_of(block: Json) -> Iterator[tuple[str, Json]]:
             yield pointer, item
 
 
-def validate_blocks(blocks: Any, surface: str = "message", root: str = "/blocks") -> list[BlockError]:
-    """Judge blocks as Slack would for a `message`, `modal` or `home`; an empty list means that Slack takes them."""
+def validate_blocks(
+    blocks: Any, surface: str = "message", root: str = "/blocks", *, without: frozenset[str] = frozenset()
+) -> list[BlockError]:
+    """Judge blocks as Slack would for a `message`, `modal` or `home`; an empty list means that Slack takes them.
+
+    `without`: kinds that are not taken all the same.
+    """
     errors: Errors = []
     listing(_SURFACES[surface], MOST_BLOCKS[surface], 0)(blocks, root, errors)
     if isinstance(blocks, list):
         sound = [(f"{root}/{index}", block) for index, block in enumerate(blocks) if isinstance(block, dict)]
+        kinds = [(at, str(block.get("type"))) for at, block in sound]
+        errors += [BlockError(at, f"unsupported type: {kind}") for at, kind in kinds if kind in without]
         _ids_are_unique(sound, errors)
         _blocks_go_together(sound, root, errors)
     return errors

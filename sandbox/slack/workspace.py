@@ -35,6 +35,7 @@ class Workspace:
         people, channels, usergroups: who and what is there.
         team_url: what permalinks start with.
         paid: False makes user groups answer plan_upgrade_required.
+        refused_blocks: kinds of blocks that messages may not have here, such as `plan`.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Workspace:
         team_domain: str = "sandbox",
         team_url: str = "https://sandbox.slack.com/",
         paid: bool = True,
+        refused_blocks: Iterable[str] = (),
     ) -> None:
         self.app = app
         self.team_id, self.team_name, self.team_domain, self.team_url = team_id, team_name, team_domain, team_url
         self.paid = paid
+        self.refused_blocks = frozenset(refused_blocks)
         self.lock = threading.RLock()
         self.changes = ChangeFeed(self.lock)
         self.faults = Faults()

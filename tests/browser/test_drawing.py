@@ -86,7 +86,7 @@ MRKDWN = {
 
 
 def post(web: WebClient, message: Message) -> None:
-    web.chat_postMessage(channel=OPS, **message.as_arguments())
+    web.chat_postMessage(channel=OPS, **message.as_arguments(cards=True))
 
 
 def test_mrkdwn_becomes_what_slack_makes_of_it(page: Page) -> None:
@@ -124,6 +124,20 @@ def test_the_bots_own_run_message_is_drawn_whole(page: Page, web: WebClient, sta
     expect(message).to_contain_text("prod-eu: Kubernetes 1.34 → 1.36")
     expect(message.locator(".unknown-block, .emoji-text")).to_have_count(0)
     assert message.get_by_role("button").count() >= 2
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_phases_of_a_run_are_a_check_list_that_fits(
+    browse: Open, ground: Playground, web: WebClient, width: int
+) -> None:
+    post(web, render_run(samples.run(), []))
+    plan = browse(ground, width=width).get_by_role("group", name="2 of 6 phases done")
+    tasks = plan.get_by_role("listitem")
+    expect(tasks).to_have_count(6)
+    marks = ["complete", "complete", "in progress", "pending", "pending", "pending"]
+    assert [mark.get_attribute("aria-label") for mark in tasks.locator(".task-mark").all()] == marks
+    expect(tasks.nth(5).locator("code").first).to_have_text("1.36.1-20261110")
+    assert plan.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
 def test_the_bots_last_message_has_its_table(page: Page, web: WebClient) -> None:

@@ -45,11 +45,11 @@ WORDS = [HOSTILE, HUGE, "", "\n", "ok"]
 
 
 def assert_slack_takes(message: Message) -> None:
-    shown = message.as_arguments()
-    assert validate_blocks(shown["blocks"]) == []
-    assert limits.size(shown["blocks"]) <= limits.BLOCKS_SIZE
-    assert shown["text"].strip()
-    assert len(shown["text"]) <= 4000
+    for shown in (message.as_arguments(), message.as_arguments(cards=True)):
+        assert validate_blocks(shown["blocks"]) == []
+        assert limits.size(shown["blocks"]) <= limits.BLOCKS_SIZE
+        assert shown["text"].strip()
+        assert len(shown["text"]) <= 4000
 
 
 def test_a_message_that_slack_would_not_take_whole_keeps_its_beginning_and_its_buttons() -> None:
@@ -66,9 +66,11 @@ def test_a_message_that_slack_would_not_take_whole_keeps_its_beginning_and_its_b
 
 def assert_nothing_comes_alive(message: Message) -> None:
     """No mention, link or broadcast of the hostile words is left as markup in any mrkdwn text."""
-    for text in [message.as_arguments()["text"], *mrkdwn_of(message.blocks)]:
+    for text in [message.as_arguments()["text"], *mrkdwn_of(message.blocks), *mrkdwn_of(message.cards)]:
         assert not re.search(r"<(!channel|@U0EVIL|http://evil)", text)
         assert not re.search(r"&(?!amp;|lt;|gt;)", text), "cut in the middle of an escape"
+    assert "U0EVIL" not in [one["user_id"] for one in elements_of(message.cards, "user")]
+    assert elements_of(message.cards, "link") == elements_of(message.cards, "broadcast") == []
 
 
 def mrkdwn_of(value: Any) -> list[str]:
@@ -76,6 +78,14 @@ def mrkdwn_of(value: Any) -> list[str]:
         own = [value["text"]] if value.get("type") == "mrkdwn" else []
         return own + [text for item in value.values() for text in mrkdwn_of(item)]
     return [text for item in value for text in mrkdwn_of(item)] if isinstance(value, list) else []
+
+
+def elements_of(value: Any, kind: str) -> list[dict[str, Any]]:
+    """All objects of a type, such as the mentions in rich text."""
+    if isinstance(value, dict):
+        own = [value] if value.get("type") == kind else []
+        return own + [one for item in value.values() for one in elements_of(item, kind)]
+    return [one for item in value for one in elements_of(item, kind)] if isinstance(value, list) else []
 
 
 def words_of(message: Message) -> str:

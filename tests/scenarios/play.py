@@ -351,7 +351,7 @@ def said(message: Message | View) -> str:
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        own = [value["text"]] if isinstance(value.get("text"), str) else []
+        own = [value[key] for key in ("title", "text") if isinstance(value.get(key), str)]  # tasks have plain titles
         return own + [text for item in value.values() for text in _texts(item)]
     return [text for item in value for text in _texts(item)] if isinstance(value, list) else []
 

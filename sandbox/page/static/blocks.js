@@ -45,9 +45,9 @@ const KINDS = {
   plan: (block) =>
     h(
       "div",
-      { class: "block-plan" },
+      { class: "block-plan", role: "group", "aria-label": block.title },
       h("div", { class: "plan-title" }, block.title),
-      ...(block.tasks ?? []).map((task) => taskCard(task)),
+      h("ul", { class: "plan-tasks" }, ...(block.tasks ?? []).map((task) => h("li", {}, taskCard(task)))),
     ),
   alert: (block) => h("div", { class: `block-alert ${block.level ?? "default"}`, role: "note" }, ...text(block.text)),
 };
@@ -127,6 +127,6 @@ function taskCard(task) {
     "div",
     { class: `block-task ${status}` },
     h("span", { class: "task-mark", role: "img", "aria-label": status.replace("_", " ") }, TASK_MARKS[status]),
-    h("div", {}, h("div", { class: "task-title" }, task.title), ...more),
+    h("div", { class: "task-words" }, h("div", { class: "task-title" }, task.title), ...more),
   );
 }

@@ -17,8 +17,8 @@ from sandbox.slack.workspace import Workspace
 NO_TEXT = "This content can't be displayed."
 
 
-def checked_blocks(args: Arguments) -> list[Json]:
-    """The blocks argument.
+def checked_blocks(args: Arguments, refused: frozenset[str] = frozenset()) -> list[Json]:
+    """The blocks argument; `refused` are kinds that the workspace does not know.
 
     Raises:
         SlackError: invalid_blocks_format, msg_blocks_too_long, or invalid_blocks with a pointer for each complaint.
@@ -28,7 +28,7 @@ def checked_blocks(args: Arguments) -> list[Json]:
         return []
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
-    errors = validate_blocks(blocks)
+    errors = validate_blocks(blocks, without=refused)
     if errors:
         raise InvalidArguments(*map(str, errors), code="invalid_blocks")
     if len(json.dumps(blocks, ensure_ascii=False)) > limits.MOST_BLOCKS_TOGETHER:
@@ -62,8 +62,9 @@ def as_stored(text: str) -> str:
     return re.sub(r"&(?!(?:amp|lt|gt);)", "&amp;", text)
 
 
-def _content(args: Arguments) -> tuple[str, list[Json], list[Json]]:
-    text, blocks, attachments = args.maybe("text") or "", checked_blocks(args), _attachments(args)
+def _content(workspace: Workspace, args: Arguments) -> tuple[str, list[Json], list[Json]]:
+    blocks, attachments = checked_blocks(args, workspace.refused_blocks), _attachments(args)
+    text = args.maybe("text") or ""
     if not (text or blocks or attachments):
         raise SlackError("no_text")
     return as_stored(text) or (NO_TEXT if blocks else ""), blocks, attachments
@@ -92,7 +93,7 @@ def _target(call: Call) -> Channel:
 @method("chat.postMessage", "special", "chat:write")
 def post_message(call: Call) -> Json:
     channel = _target(call)
-    text, blocks, attachments = _content(call.args)
+    text, blocks, attachments = _content(call.workspace, call.args)
     message = call.workspace.post(
         channel,
         call.workspace.app.bot_user_id,
@@ -115,7 +116,7 @@ def post_ephemeral(call: Call) -> Json:
     channel, user = _target(call), call.args.text("user")
     if user not in call.workspace.users or not call.workspace.is_member(user, channel):
         raise SlackError("user_not_in_channel")
-    text, blocks, attachments = _content(call.args)
+    text, blocks, attachments = _content(call.workspace, call.args)
     message = call.workspace.post(
         channel,
         call.workspace.app.bot_user_id,
@@ -145,7 +146,7 @@ def update(call: Call) -> Json:
     message = _own(call, "cant_update_message")
     if len(call.args.maybe("text") or "") > limits.MOST_TEXT_UPDATED:
         raise SlackError("msg_too_long")
-    text, blocks, attachments = _content(call.args)
+    text, blocks, attachments = _content(call.workspace, call.args)
     changed = call.workspace.change(
         message, text=text, blocks=blocks, attachments=attachments, metadata=_metadata(call.args)
     )
@@ -178,7 +179,8 @@ def validate(call: Call) -> Json:
         checked_view(call.args.json("view"))
         return {}
     message = call.args.json("message")
-    checked_blocks(Arguments(message) if isinstance(message, dict) else call.args)
+    args = Arguments(message) if isinstance(message, dict) else call.args
+    checked_blocks(args, call.workspace.refused_blocks)
     return {}
 
 
@@ -197,7 +199,7 @@ def answer_response_url(workspace: Workspace, key: str, body: Json) -> None:
                 workspace.delete(original)
             return
         if args.flag("replace_original") and original is not None:
-            text, blocks, attachments = _content(args)
+            text, blocks, attachments = _content(workspace, args)
             workspace.change(original, text=text, blocks=blocks, attachments=attachments, metadata=_metadata(args))
             return
         post_answer(workspace, channel, url.user, body, url.thread_ts)
@@ -210,7 +212,7 @@ def post_answer(workspace: Workspace, channel: Channel, user: str, body: Json, t
         SlackError: as chat.postMessage.
     """
     args = Arguments(body)
-    text, blocks, attachments = _content(args)
+    text, blocks, attachments = _content(workspace, args)
     return workspace.post(
         channel,
         workspace.app.bot_user_id,

@@ -99,6 +99,22 @@ def test_bad_blocks_are_told_with_their_pointers(client: WebClient) -> None:
     assert answer["errors"] == ["must be less than 3001 characters [json-pointer:/blocks/0/text/text]"]
 
 
+def test_a_workspace_may_lack_a_kind_of_block(make_face: MakeFace) -> None:
+    face = make_face(refused_blocks=["plan"])
+    client, plan = client_of(face), {"type": "plan", "title": "P", "tasks": []}
+    ts = client.chat_postMessage(channel="C0OPS", text="x", blocks=[section("x")])["ts"]
+    for method, more in ((client.chat_postMessage, {}), (client.chat_update, {"ts": ts})):
+        with pytest.raises(SlackApiError) as caught:
+            method(channel="C0OPS", text="y", blocks=[section("y"), plan], **more)
+        answer = caught.value.response
+        assert (answer["error"], answer["errors"]) == (
+            "invalid_blocks",
+            ["unsupported type: plan [json-pointer:/blocks/1]"],
+        )
+    assert refusal(client.blocks_validate, blocks=[plan]) == "invalid_blocks"
+    assert [message.text for message in face.workspace.messages("C0OPS")] == ["x"]
+
+
 def test_blocks_can_be_validated_without_posting(face: SlackFace, client: WebClient) -> None:
     stranger = WebClient(base_url=face.api_url)
     assert stranger.blocks_validate(blocks=[section("x")])["ok"]
