@@ -130,4 +130,6 @@ def set_up_logs(
         logging.getLogger(name).setLevel(logging.WARNING)
     # "Connection pool is full" is no trouble: a connection more was made and is closed after use.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    # A role that cannot be assumed is told in a sentence where it is met, not with every line of botocore.
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
     logging.captureWarnings(True)

@@ -172,6 +172,16 @@ class Outbox:
             return False
         return True
 
+    def _update(self, row: StoredMessage, message: Message) -> None:
+        """What Slack cannot read goes as plain text: without its buttons, but true."""
+        try:
+            self.calls.update(row.channel_id, row.ts or "", message)
+        except SlackRefused as error:
+            if error.code not in _UNREADABLE:
+                raise
+            log.exception("Slack does not take our blocks")
+            self.calls.update(row.channel_id, row.ts or "", Message(message.text))
+
     def edit(self, row: StoredMessage, message: Message, seq: int, *, urgent: bool) -> float | None:
         """Bring a message to its newest state.
 
@@ -194,7 +204,7 @@ class Outbox:
         self.pacing.take("chat.update", row.channel_id)
         self._edited_at[name] = self.pacing.clock()
         try:
-            self.calls.update(row.channel_id, row.ts or "", message)
+            self._update(row, message)
         except SlackBusy as busy:
             self.pacing.close("chat.update", row.channel_id, busy.seconds)
             return busy.seconds

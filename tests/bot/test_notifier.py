@@ -411,3 +411,14 @@ def test_a_row_that_was_intended_but_never_posted_is_posted(face: SlackFace, sto
     story.store.save_message(StoredMessage(run_id=story.id, kind="run", key="", channel_id="C0OPS"))
     deliver(notifier_of(face, story, channels=CHANNELS))
     assert "Checking" in top_of(face).text
+
+
+def test_an_edit_that_slack_cannot_read_is_made_as_plain_text(face: SlackFace, story: Story) -> None:
+    notifier = notifier_of(face, story)
+    story.begin()
+    deliver(notifier)
+    face.workspace.refused_blocks = frozenset({"section"})
+    story.tell(EventKind.RUN_SUCCEEDED, status=RunStatus.SUCCEEDED, finished_at=samples.NOW + timedelta(hours=1))
+    deliver(notifier)
+    assert top_of(face).text == "prod-eu: Kubernetes 1.34 → 1.36: ✅ Done"
+    assert top_of(face).blocks == []
