@@ -112,21 +112,24 @@ class Caller:
 
     def _tell(self, webhook: Webhook, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
         """In order: what was not taken keeps what comes after it."""
-        rows = {row.key for row in self._messages.messages(run.id) if row.kind == PAGE}
+        rows = {row.key for row in self._delivered(run)}
         for key, page in self._pages(webhook.name, run, events, rows):
             if self._loop.stopping or not self._send(webhook, page):
                 return
             # A trigger stays behind its run until it is resolved, so that the end of the run is not missed.
             seq = 0 if page.action is PageAction.TRIGGER else FOR_EVER
             self._save(webhook.name, run, key, seq)
-            if page.action is PageAction.RESOLVE:
-                self._settle(webhook.name, run, page.key, rows)
+        self._settle(run)
 
-    def _settle(self, name: str, run: UpgradeRun, about: str, rows: set[str]) -> None:
-        trouble = about.removeprefix(f"{run.id}:")
-        for key in rows:
-            if key.startswith(f"{name}:{trouble}:"):
-                self._save(name, run, key, FOR_EVER)
+    def _settle(self, run: UpgradeRun) -> None:
+        """Triggers of what is resolved are behind no more, also those that a death right after the resolution left."""
+        rows = {row.key: row for row in self._delivered(run)}
+        for key, row in rows.items():
+            if row.shown_seq < FOR_EVER and f"{key.rpartition(':')[0]}:resolved" in rows:
+                self._messages.save_message(row.model_copy(update={"shown_seq": FOR_EVER}))
+
+    def _delivered(self, run: UpgradeRun) -> list[StoredMessage]:
+        return [row for row in self._messages.messages(run.id) if row.kind == PAGE]
 
     def _save(self, name: str, run: UpgradeRun, key: str, seq: int) -> None:
         at = self._clock.now().isoformat()

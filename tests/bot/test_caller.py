@@ -17,6 +17,7 @@ from tests.bot.webhooks.receiver import receiving
 from tests.handlers import samples
 from upgrade.calls import CallPolicy
 from upgrade.events import EventKind
+from upgrade.ports import StoredMessage
 from upgrade.run import Intent, RunStatus, StepState, StepStatus
 from upgrade.store.sqlite import SqliteStore
 
@@ -143,6 +144,27 @@ def test_a_death_between_the_delivery_and_its_row_sends_the_same_again_under_the
         night.caller(pager).page_once()
     first, second = pager.taken
     assert (first.id, first.key, first.content()) == (second.id, second.key, second.content())
+
+
+def test_a_death_right_after_a_resolution_leaves_no_trigger_behind(night: Night) -> None:
+    class Dies:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(night.store, name)
+
+        def save_message(self, row: StoredMessage) -> None:
+            night.store.save_message(row)
+            if row.key.endswith(":resolved"):
+                raise KeyboardInterrupt
+
+    pager = Pager()
+    night.at(20)
+    night.caller(pager).page_once()
+    night.story.tell(EventKind.RUN_ABORTED, status=RunStatus.ABORTED)
+    with pytest.raises(KeyboardInterrupt):
+        night.caller(pager, messages=Dies()).page_once()
+    night.caller(pager).page_once()
+    assert pager.heard == [("trigger", "pages"), ("resolve", "resolved")]
+    assert not [row for row in night.store.messages_behind() if row.kind == "page"]
 
 
 def test_over_the_wire_two_refusals_are_waited_out(night: Night) -> None:
