@@ -49,7 +49,14 @@ class Calls:
         troubles = {one.key: one for one in troubles_of(run, events)}
         due = [call for call in calls.values() if call.to and call.due(now)]
         waits: list[float | None] = [wait for call in due for wait in self._call(call, run, rows, top)]
-        waits += [self._keep_true(row, run, calls, troubles) for (kind, _), row in rows.items() if kind in _HEARD]
+        wanted = {call.key for call in due}
+        for row in [row for (kind, _), row in rows.items() if kind in _HEARD]:
+            if row.ts is None and row.key not in wanted and row.shown_seq < FOR_EVER:
+                # A death came between its row and its post, and by now it is over.
+                begun = self._outbox.let_go(row, top.ts if row.kind == CALL else None, FOR_EVER)
+                waits.append(self._keep_true(begun, run, calls, troubles))
+            else:
+                waits.append(self._keep_true(row, run, calls, troubles))
         return min((wait for wait in waits if wait), default=None)
 
     def due_in(self, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> float | None:

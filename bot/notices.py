@@ -186,12 +186,17 @@ class Notices:
         """Post the first that is due and missing. Slack's threads have one level, so a run told under another's notice
         goes on there."""
         top, under, now = rows[NOTICE, ""], self._chosen_thread(rows), self._clock.now()
-        for reply in notice_replies(run, events):
+        thread = under.ts if under else top.ts
+        replies = notice_replies(run, events)
+        wanted = {reply.key for reply in replies if reply.due(now)}
+        for (kind, key), begun in rows.items():
+            if kind == REPLY and begun.ts is None and key not in wanted and begun.shown_seq < FOR_EVER:
+                self._outbox.let_go(begun, thread, FOR_EVER)  # a death came before its post, and it was overtaken
+        for reply in replies:
             row = rows.get((REPLY, reply.key))
             if not reply.due(now) or (row is not None and row.ts is not None):
                 continue
             message = render_reply(reply, self._facts(notice, run), wording=self._wording)
-            thread = under.ts if under else top.ts
             item = Item(run.id, REPLY, reply.key, message, (top.channel_id,), thread, FOR_EVER, loud(reply))
             return self._post(item, row, run)
         return None

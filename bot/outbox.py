@@ -44,6 +44,11 @@ class Messages(Protocol):
     def agenda(self) -> Sequence[AgendaItem]: ...
 
 
+def payload_of(run_id: str, kind: str, key: str) -> dict[str, str]:
+    """By which a message is found again."""
+    return {"run": run_id, "kind": kind, "key": key}
+
+
 @dataclass(frozen=True)
 class Item:
     """A message to post.
@@ -71,7 +76,7 @@ class Item:
 
     @property
     def payload(self) -> dict[str, str]:
-        return {"run": self.run_id, "kind": self.kind, "key": self.key}
+        return payload_of(self.run_id, self.kind, self.key)
 
 
 @dataclass
@@ -108,6 +113,21 @@ class Outbox:
         self._refused_at[item.name] = self.pacing.clock()
         return REFUSED_SECONDS
 
+    def let_go(self, row: StoredMessage, thread: str | None, seq: int) -> StoredMessage:
+        """Nobody needs what was begun any more: what Slack took all the same is found, the rest is left unposted.
+
+        Args:
+            seq: up to where it counts as shown.
+
+        Returns its row, which has a ``ts`` if it is there. Raises SlackUnreachable.
+        """
+        payload = payload_of(row.run_id, row.kind, row.key)
+        found = self._find(row.channel_id, payload, thread)
+        settled = row.model_copy(update={"ts": found, "shown_seq": seq})
+        self.messages.save_message(settled)
+        self.problems.pop((row.run_id, row.kind, row.key), None)
+        return settled
+
     def problem_of(self, run_id: str) -> str:
         return next((problem for name, problem in self.problems.items() if name[0] == run_id), "")
 
@@ -119,7 +139,7 @@ class Outbox:
             row = StoredMessage(run_id=item.run_id, kind=item.kind, key=item.key, channel_id=channel)
             self.messages.save_message(row)
             self._sure.add(item.name)
-        found = None if item.name in self._sure else self._find(channel, item)
+        found = None if item.name in self._sure else self._find(channel, item.payload, item.thread)
         if found is None:
             self.pacing.take("chat.postMessage", channel)
             try:
@@ -141,12 +161,12 @@ class Outbox:
         self.problems.pop(item.name, None)
         return 0.0
 
-    def _find(self, channel: str, item: Item) -> str | None:
+    def _find(self, channel: str, payload: dict[str, str], thread: str | None) -> str | None:
         """Look up what may have been posted. Where we may not read, posting twice beats not posting."""
         try:
-            return self.calls.find(channel, item.payload, thread=item.thread)
+            return self.calls.find(channel, payload, thread=thread)
         except SlackRefused as error:
-            log.warning("cannot look up messages in %s (%s); posting anew", channel, error)
+            log.warning("cannot look up messages in %s: %s; what was begun there counts as not posted", channel, error)
             return None
 
     def _send(self, channel: str, item: Item) -> tuple[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from bot.calls import CALL, DIRECT
 from bot.notifier import Notifier
@@ -120,6 +122,34 @@ def with_a_death(face: SlackFace, dies_at: int) -> int:
     live(story, clock, step, restart)
     assert {kind for _, kind, _ in store.rows} >= {CALL, DIRECT}
     return count[0]
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_what_was_begun_when_the_bot_died_and_is_over_since_is_kept_true_or_let_go(
+    face: SlackFace, posted: bool
+) -> None:
+    class Dies:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def post(self, *values: Any, payload: dict[str, Any], **named: Any) -> Any:
+            if payload["kind"] != CALL:
+                return real.post(*values, payload=payload, **named)
+            if posted:
+                real.post(*values, payload=payload, **named)
+            raise Died
+
+    clock, real, store = FixedClock(), SlackCalls(client_of(face)), MemoryStore()
+    story, dying = Story(store), cast("SlackCalls", Dies())
+    fail(story, clock)
+    with pytest.raises(Died):
+        deliver(notifier_of(face, story, calls=dying, clock=clock, calls_policy_of=lambda _: POLICY))
+    clock.time = story.now = clock.time + MINUTE
+    story.tell(EventKind.RUN_FAILED, status=RunStatus.FAILED, finished_at=clock.time)
+    deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY))
+    assert ["Over:" in one.text for one in calls_in(face)] == [True] * posted
+    last = story.run(story.id).last_seq
+    assert not [row for row in store.messages(story.id) if row.shown_seq < last]
 
 
 def test_a_crash_at_any_boundary_calls_nobody_twice_and_forgets_nobody(make_face: MakeFace) -> None:

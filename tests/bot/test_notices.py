@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.notices import Audience
+from bot.notices import REPLY, Audience
 from bot.notifier import Notifier
 from bot.slack import SlackCalls
 from sandbox.slack import Channel, Message, SlackFace
@@ -26,6 +26,7 @@ from tests.bot.test_notifier import Died, Mortal
 from tests.handlers import samples
 from upgrade.events import EventKind
 from upgrade.plan import UpgradePolicy
+from upgrade.ports import StoredMessage
 from upgrade.run import RunStatus
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -148,6 +149,19 @@ def test_what_came_too_late_is_not_told_and_a_call_off_is_told_to_the_channel(fa
     last = thread_of(face, notice)[-1]
     assert (last.text.split(":")[0], last.broadcast) == ("⏹️ Called off", True)
     assert "Called off" in notices_in(face)[0].text
+
+
+def test_a_reminder_begun_by_a_bot_that_died_and_overtaken_since_is_let_go(face: SlackFace, story: Story) -> None:
+    clock = FixedClock()
+    announce(story)
+    delivered(notifier_of(face, story, clock=clock), story)
+    clock.time = story.now = START - timedelta(minutes=30)
+    begun = f"remind:24h@{START.astimezone(UTC).isoformat()}"
+    (notice,) = notices_in(face)
+    story.store.save_message(StoredMessage(run_id=story.id, kind=REPLY, key=begun, channel_id=notice.channel))
+    deliver(notifier_of(face, story, clock=clock))
+    assert [one.text.split(":")[0] for one in thread_of(face, notice)] == ["🕒 Reminder"]
+    assert not [row for row in story.store.messages(story.id) if row.kind == REPLY and row.shown_seq == 0]
 
 
 def test_a_changed_plan_is_told_although_the_run_forgot_its_start(face: SlackFace, story: Story) -> None:
