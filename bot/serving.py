@@ -30,8 +30,9 @@ from bot.listener import Listener, make_app, make_listener
 from bot.notices import Audience
 from bot.notifier import Channels, Notifier
 from bot.pacing import Pacing
-from bot.scheduler import Scheduler
+from bot.scheduler import TICK_SECONDS, Scheduler
 from bot.slack import SlackCalls, make_client
+from bot.webhooks.page import Webhook
 from bot.wiring import access_of, approvers_of, audience_of, configured_clusters, reachable, service_over
 from handlers.conversation import Conversation
 from handlers.home import home_view
@@ -117,18 +118,20 @@ class Server:
 
 @dataclass
 class Outside:
-    """What a server reaches outside of its own memory."""
+    """What a server reaches outside of its own memory, and how often it looks at the clock."""
 
     store: SqliteStore
     clusters: ConfiguredClusters
     slack: WebClient
     pacing: Pacing
+    webhooks: tuple[Webhook, ...] = ()
+    tick_seconds: float = TICK_SECONDS
 
 
 def outside_of(settings: Settings) -> Outside:
     store = SqliteStore(settings.database)
     clusters = ConfiguredClusters(reachable(with_discovered(settings, store.discovered())))
-    return Outside(store, clusters, make_client(settings.slack), Pacing())
+    return Outside(store, clusters, make_client(settings.slack), Pacing(), webhooks_of(settings))
 
 
 def make_server(settings: Settings, outside: Outside) -> Server:
@@ -157,7 +160,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     caller = Caller(
         service,
         store,
-        webhooks_of(settings),
+        outside.webhooks,
         settings.make_clock(),
         policy_of=whom.calls,
         thread_link=notifier.thread_link,
@@ -179,7 +182,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
             "notifier": lambda: notifier.alive,
         },
     )
-    scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write])
+    scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write], outside.tick_seconds)
     watch = FleetWatch(service, settings.fleet.look_every, _discovery(settings, service, clusters, store, whom))
     return Server(store, service, notifier, caller, homes, watch, talk, listener, answers, scheduler, health)
 

@@ -20,10 +20,13 @@ from bot.config import Settings, load_settings
 from bot.logs import set_up_logs
 from bot.pacing import Pacing
 from bot.serving import Outside, outside_of, serve
-from tests.crash.boundaries import Boundaries, wrap_migrations, wrapped
+from tests.crash.boundaries import Boundaries, wrap_migrations, wrap_slack, wrapped
+from tests.held import ToldClock
 
 #: Real seconds of Slack's pacing in one second: the world is fast, and so is its Slack.
 FASTER: Final = 50.0
+#: Real seconds between two looks at the clock: six minutes of such a world.
+TICK: Final = 0.1
 
 
 class FastPacing(Pacing):
@@ -36,8 +39,10 @@ class FastPacing(Pacing):
 
 def reach_out(boundaries: Boundaries, settings: Settings) -> Outside:
     wrap_migrations(boundaries)
+    wrap_slack(boundaries)
     outside = outside_of(settings)
     outside.pacing = FastPacing()
+    outside.tick_seconds = TICK
     return wrapped(outside, boundaries)
 
 
@@ -51,6 +56,9 @@ def live(order: dict[str, Any]) -> None:
         os.dup2(fd, place)
     os.environ.clear()
     os.environ.update(order["environment"])
+    if order["clock"]:
+        clock = ToldClock(Path(order["clock"]), os.environ["EKS_UPGRADE_BOT_CLOCK"])
+        Settings.make_clock = lambda _: clock  # type: ignore[method-assign, assignment]
     settings = load_settings()
     set_up_logs(settings.log, [])
     serve(settings, partial(reach_out, Boundaries(folder, order["at"])))

@@ -18,6 +18,7 @@ from slack_sdk import WebClient
 from sqlite_utils import Database
 
 from bot.serving import Outside
+from tests.sampling import in_sample, share_of
 from upgrade.eks import UpdateSubject
 from upgrade.gateways.clusters import ConfiguredClusters, Gateways
 from upgrade.ports import InboxRow, StoredMessage
@@ -28,10 +29,14 @@ from upgrade.versions import AddonVersion, KubernetesVersion
 T = TypeVar("T")
 Name = Callable[..., str]
 
-#: Die at each boundary at which nobody died yet.
+#: Die at each boundary at which nobody died yet; with ``K/N`` behind it at those of one share (`part`).
 EACH: Final = "each"
+#: Of the boundaries that any upgrade has, one in so many is in a share.
+ORDINARY: Final = 8
 #: Reads of our own database are no boundaries: nothing can differ between the two sides of one.
 _COMMITS: Final = frozenset({"create", "save", "post", "save_message"})
+#: Each life makes them once as it begins, whatever it finds: there would be as many as there are deaths.
+_OF_A_START: Final = frozenset({"apps.connections.open"})
 _QUIET: Final = frozenset({StepStatus.PENDING, StepStatus.DONE, StepStatus.SKIPPED})
 
 
@@ -41,7 +46,7 @@ class Boundaries:
     Args:
         folder: where `passed` lists the boundaries of all lives, and `deaths` those at which a life ended.
         at: a number (the Nth boundary of this life), the beginning of a name (``before aws update_addon coredns``, with
-            ``#2`` for its second time), `EACH`, or empty for none.
+            ``#2`` for its second time), `EACH`, `part`, or empty for none.
     """
 
     def __init__(self, folder: Path, at: str = "") -> None:
@@ -49,7 +54,9 @@ class Boundaries:
         self._deaths = (folder / "deaths").open("a+")
         self._deaths.seek(0)
         self._died_at = set(self._deaths.read().splitlines())
-        self._each, self._number = at == EACH, int(at) if at.isdecimal() else 0
+        kind, _, share = at.partition(" ")
+        self._each, self._share = kind == EACH, share
+        self._number = int(at) if at.isdecimal() else 0
         self._name, _, times = at.partition("#")
         self._times = int(times or 1)
         self._count = self._count_of_name = 0
@@ -77,11 +84,31 @@ class Boundaries:
 
     def _meant(self, name: str, place: str) -> bool:
         if self._each:
-            return place not in self._died_at
+            return place not in self._died_at and (not self._share or in_share(place, self._share))
         if self._number or not self._name:
             return self._count == self._number
         self._count_of_name += name.startswith(self._name)
         return name.startswith(self._name) and self._count_of_name == self._times
+
+
+def part(number: int, of: int) -> str:
+    """Where to die: at each boundary of that share, counted from 0, of so many."""
+    return f"{EACH} {number}/{of}"
+
+
+def in_share(place: str, share: str) -> bool:
+    """All that is told to people or decided is in one share or another; of what any upgrade does besides, a sample."""
+    number, _, of = share.partition("/")
+    chosen = not _ordinary(place.partition(" @ ")[0]) or in_sample(place, ORDINARY)
+    return chosen and share_of(place, int(of)) == int(number)
+
+
+def _ordinary(name: str) -> bool:
+    """Looks at AWS and Kubernetes, and the run's message with its story."""
+    _, room, *words = name.split()
+    looks = room == "kube" or (room == "aws" and not words[0].startswith("update_"))
+    story = words[-1:] in (["run"], ["entry"]) or words[:2] in (["run", "message"], ["entry", "message"])
+    return looks or story or words[0] in ("chat.update", "step-progressed") or room == "create"
 
 
 def wrapped(outside: Outside, boundaries: Boundaries) -> Outside:
@@ -89,7 +116,8 @@ def wrapped(outside: Outside, boundaries: Boundaries) -> Outside:
     _wrap(outside.store, boundaries, _commit_of, only=_COMMITS)
     _tell_stages(outside.store, boundaries)
     _wrap_clusters(outside.clusters, boundaries)
-    _wrap_slack(outside.slack, boundaries)
+    for webhook in outside.webhooks:
+        _wrap(webhook, boundaries, _delivery_of)
     return outside
 
 
@@ -114,7 +142,7 @@ def _wrap(target: object, boundaries: Boundaries, name: Name, *, only: frozenset
         for key, method in vars(kind).items()
         if isinstance(method, FunctionType) and not key.startswith("_") and (not only or key in only)
     }
-    target.__class__ = type(kind.__name__, (kind,), methods)
+    object.__setattr__(target, "__class__", type(kind.__name__, (kind,), methods))  # also where it is frozen
 
 
 def _around(method: FunctionType, boundaries: Boundaries, name: Name) -> Callable[..., Any]:
@@ -130,8 +158,8 @@ def _around(method: FunctionType, boundaries: Boundaries, name: Name) -> Callabl
 
 def _commit_of(method: str, *values: Any, **_: Any) -> str:
     match values:
-        case (StoredMessage(kind=kind, ts=ts), *_):
-            return f"commit {kind} message {'shown' if ts else 'begun'}"
+        case (StoredMessage(kind=kind, key=key, ts=ts), *_):
+            return f"commit {kind} message {'shown' if ts else 'begun'} {_which(key)}".strip()
         case (InboxRow(kind=kind), *_):
             return f"commit {kind}"
         case (_, events, *_):
@@ -140,10 +168,21 @@ def _commit_of(method: str, *values: Any, **_: Any) -> str:
     return f"commit {method}"
 
 
+def _which(key: str) -> str:
+    """What tells messages of one kind apart, without what differs from tale to tale: ``person``, ``3h``, ``event``."""
+    head, _, last = key.partition("@")[0].rpartition(":")
+    return head if last.isdecimal() else last
+
+
 def _call_of(room: str, method: str, *values: Any, **named: Any) -> str:
     asked = values[1:] if method == "describe_update" else values
     words = [_word(value) for value in (*asked, named.get("namespace"), named.get("version"))]
     return " ".join([room, method, *filter(None, words)])
+
+
+def _delivery_of(_method: str, *values: Any, **_: Any) -> str:
+    (page,) = values
+    return f"webhook {page.action} {page.id.rpartition(':')[2]}"
 
 
 def _word(value: Any) -> str:
@@ -197,13 +236,17 @@ def _wrap_clusters(clusters: ConfiguredClusters, boundaries: Boundaries) -> None
     vars(clusters)["changing"] = wrapping(clusters.changing)
 
 
-def _wrap_slack(client: WebClient, boundaries: Boundaries) -> None:
-    call = client.api_call
+def wrap_slack(boundaries: Boundaries) -> None:
+    """Two boundaries around each call to Slack, by whichever client: deliveries, look-ups, dialogs, answers."""
+    call = WebClient.api_call
 
-    def around(api_method: str, **named: Any) -> Any:
+    def around(self: WebClient, api_method: str, **named: Any) -> Any:
+        if api_method in _OF_A_START:
+            return call(self, api_method, **named)
         sent = named.get("json") or named.get("params") or {}
         metadata = sent.get("metadata") or {}
-        kind = metadata.get("event_payload", {}).get("kind", "") if isinstance(metadata, dict) else ""
-        return boundaries.around(f"slack {api_method} {kind}".strip(), lambda: call(api_method, **named))
+        told = metadata.get("event_payload", {}) if isinstance(metadata, dict) else {}
+        name = " ".join(["slack", api_method, told.get("kind", ""), _which(told.get("key", ""))])
+        return boundaries.around(" ".join(name.split()), lambda: call(self, api_method, **named))
 
-    vars(client)["api_call"] = around
+    WebClient.api_call = around  # type: ignore[method-assign, assignment]

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from handlers.views.run import render_run
 from handlers.views.thread import render_entry
-from sandbox.scenario import load_scenario
+from sandbox.scenario import Scenario, load_scenario
 from sandbox.slack import Message, RateLimits
 from sandbox.slack.blocks import elements_of
 from sandbox.slack.inputs import every_box
@@ -50,11 +50,11 @@ class Nursery:
         )
         self._born: list[int] = []
 
-    def start(self, folder: Path, environment: dict[str, str], at: str) -> int:
-        """Start a bot that will die at ``at``; returns its process id."""
+    def start(self, folder: Path, environment: dict[str, str], at: str, clock: str = "") -> int:
+        """Start a bot that will die at ``at``; returns its process id. ``clock``: the file that it lives by, if any."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"folder": str(folder), "environment": environment, "at": at}
+        order = {"folder": str(folder), "environment": environment, "at": at, "clock": clock}
         print(json.dumps(order), file=self._process.stdin, flush=True)
         pid = int(self._process.stdout.readline())
         self._born.append(pid)
@@ -102,8 +102,8 @@ class Tale:
     def __enter__(self) -> Tale:
         manifest = (ROOT / "manifest.yml").read_text()
         paces = RateLimits(enabled=False)
-        scenario = load_scenario(SCENARIO)
-        self.clock = HeldClock(scenario.date, self.speed)
+        scenario = self.scenario()
+        self.clock = self.make_clock(scenario)
         self.stage = Stage(
             scenario,
             clock=self.clock,
@@ -124,13 +124,32 @@ class Tale:
         self.stage.stop()  # first: a person may wait for the ack of a bot that is no more
         self._people.shutdown()
 
+    # -- which tale --------------------------------------------------------------------------------------------------
+
+    def scenario(self) -> Scenario:
+        return load_scenario(SCENARIO)
+
+    def make_clock(self, scenario: Scenario) -> HeldClock:
+        return HeldClock(scenario.date, self.speed)
+
+    def bear(self, at: str) -> int:
+        """Start a bot that will die there; returns its process id."""
+        return self.nursery.start(self.folder, self.stage.environment(), at)
+
+    def people_act(self) -> None:
+        """People do what moves the story on, as far as they see it."""
+        if self.run is None:
+            self.type(self.stage.scenario.start.command().partition(" ")[2])
+        elif top := self.top:
+            self.press(top)
+
     # -- the bot ------------------------------------------------------------------------------------------------------
 
     def live(self) -> None:
         """Start the bot's next life."""
         at = self.deaths[self.lives] if self.lives < len(self.deaths) else self.then
         self.lives += 1
-        self.pid = self.nursery.start(self.folder, self.stage.environment(), at)
+        self.pid = self.bear(at)
 
     def died_at(self) -> list[str]:
         try:
@@ -195,16 +214,13 @@ class Tale:
         self.revive()
         if not self.stage.slack or not self.stage.slack.connections:
             return
-        if self.run is None:
-            self.type(self.stage.scenario.start.command().partition(" ")[2])
-        elif top := self.top:
-            self._press(top)
+        self.people_act()
 
     def type(self, words: str) -> None:
         assert self.stage.slack is not None
-        self._act(words, partial(self.stage.slack.people.run_command, "ana", OPERATIONS, "/eks-upgrade", words))
+        self.act(words, partial(self.stage.slack.people.run_command, "ana", OPERATIONS, "/eks-upgrade", words))
 
-    def _act(self, what: str, act: Callable[[], object]) -> None:
+    def act(self, what: str, act: Callable[[], object]) -> None:
         """A person does something, and does it again when nothing came of it in a second, or the bot died of it."""
         key = f"{what} {self.lives}"
         if time.monotonic() - self._acted_at.get(key, 0.0) > 1.0:
@@ -212,19 +228,19 @@ class Tale:
             self.acts.append((what, self.lives))
             self._people.submit(act)
 
-    def _press(self, top: Message) -> None:
+    def press(self, top: Message) -> None:
         """Press what moves the run on; the dialog behind Approve is answered with every box ticked."""
         assert self.stage.slack is not None
         opened = self.stage.slack.workspace.modals.on_screen("U0BEN")
         if opened and self.run is not None and self.run.status is RunStatus.AWAITING_APPROVAL:
             submit = partial(self.stage.slack.people.submit_view, "ben", opened[-1].id, every_box(opened[-1].blocks))
-            self._act("dialog.approve", submit)
+            self.act("dialog.approve", submit)
             return
         for block in top.blocks:
             for _, element in elements_of(block):
                 if element["type"] == "button" and element["action_id"] in _PRESSED:
                     action, people = element["action_id"], self.stage.slack.people
-                    self._act(action, partial(people.click, "ben", top, action, block_id=block["block_id"]))
+                    self.act(action, partial(people.click, "ben", top, action, block_id=block["block_id"]))
                     return
 
     # -- what there is to see -----------------------------------------------------------------------------------------
@@ -309,7 +325,8 @@ def _step_of(subject: str, args: dict[str, Any]) -> str:
     return f"{subject}@{version}"
 
 
-def events_are_whole(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
+def events_are_whole(run: UpgradeRun, events: Sequence[UpgradeEvent], *, only: str = "takes the bot down") -> None:
+    """``only``: what every pause is about."""
     assert [event.seq for event in events] == list(range(1, run.last_seq + 1))
     assert list(events) == sorted(events, key=lambda event: event.at)
     assert run.plan is not None
@@ -323,13 +340,16 @@ def events_are_whole(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
     assert ended == Counter(step.id for _, step in run.plan.steps())
     standing = [event for event in events if event.kind in (EventKind.RUN_PAUSED, EventKind.RUN_BLOCKED)]
     reasons = [reason for event in standing for reason in event.data["reasons"]]
-    assert all("takes the bot down" in reason for reason in reasons), "only a parked step may stop the run"
+    assert all(only in reason for reason in reasons), reasons
     phases = [phase.id for phase in run.plan.phases]
     for kind in (EventKind.PHASE_STARTED, EventKind.PHASE_FINISHED):
         assert [event.data["phase"] for event in events if event.kind is kind] == phases
 
 
-def messages_are_whole(tale: Tale, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
+def messages_are_whole(
+    tale: Tale, run: UpgradeRun, events: Sequence[UpgradeEvent], *, reminders: Sequence[str] = ()
+) -> None:
+    """``reminders``: the keys of those of the notice."""
     top, *rest = tale.messages
     pictures = [message for message in rest if message.files]
     rest = [message for message in rest if not message.files]
@@ -344,8 +364,10 @@ def messages_are_whole(tale: Tale, run: UpgradeRun, events: Sequence[UpgradeEven
     assert len(entries) + len(replies) + len(calls) + 1 == len(rest)
     assert len({payload(message)["key"] for message in calls}) == len(calls)
     assert all("Over:" in message.text and message.thread_ts == top.ts for message in calls)
-    due = [reply.key for reply in notice_replies(run, events) if reply.until is None]
-    assert [payload(message)["key"] for message in replies] == due
+    due = {reply.key for reply in notice_replies(run, events) if reply.until is None or reminders}
+    told = [payload(message)["key"] for message in replies]
+    assert len(told) == len(set(told))
+    assert set(told) == due | set(reminders)
     assert all(message.thread_ts == notice.ts for message in replies)
     assert all(message.thread_ts == top.ts for message in entries)
     assert [int(payload(message)["key"]) for message in entries] == list(_told_in_thread(run, events))

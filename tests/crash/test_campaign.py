@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.boundaries import EACH
+from tests.crash.boundaries import EACH, part
+from tests.crash.night import Night, night_told_well
 from tests.crash.tale import Nursery, Tale, told_well
 
 pytestmark = pytest.mark.campaign
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.campaign
 #: An undisturbed run passes some eleven hundred; how many exactly is for the threads and the polls to say.
 SAMPLED = range(7, 900, 19)
 SEEDS = range(6)
+#: Each is a night of its own, so that they run beside each other; together they have all boundaries of one.
+SHARES = 6
 
 
 def test_one_upgrade_whose_bot_dies_at_every_boundary_in_turn(nursery: Nursery, tmp_path: Path) -> None:
@@ -26,6 +29,19 @@ def test_one_upgrade_whose_bot_dies_at_every_boundary_in_turn(nursery: Nursery, 
         deaths = tale.died_at()
         assert len(deaths) == len(set(deaths))
         assert len(deaths) > 600
+        print(f"{len(deaths)} deaths, {len(tale.events)} events, {len(tale.messages)} messages")
+        tale.end()
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_a_night_whose_bot_dies_at_every_boundary_of_a_share(nursery: Nursery, tmp_path: Path, share: int) -> None:
+    """Of what is decided, told, called and changed; of what any upgrade does besides only a sample (`ORDINARY`)."""
+    with Night(nursery, tmp_path, then=part(share, SHARES), limit=1400.0) as tale:
+        tale.to_the_end()
+        night_told_well(tale)
+        deaths = tale.died_at()
+        assert len(deaths) == len(set(deaths))
+        assert len(deaths) > 20
         print(f"{len(deaths)} deaths, {len(tale.events)} events, {len(tale.messages)} messages")
         tale.end()
 
