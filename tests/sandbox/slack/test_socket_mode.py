@@ -228,6 +228,18 @@ def test_a_response_url_answers_five_times_and_replaces_the_original(face: Slack
     assert (gone.status_code, "used_url" in gone.body) == (404, True)
 
 
+def test_an_answer_stands_in_the_channel_though_the_message_has_a_thread(face: SlackFace, connect: Connect) -> None:
+    app = bolt_of(face)
+    received = heard(app, face, "go")
+    connect(face, app)
+    message = post(face, actions(button("go")))
+    client_of(face).chat_postMessage(channel="C0OPS", text="a reply", thread_ts=message.ts)
+    face.people.click("ada", face.people.messages("ada", "ops")[0], "go")
+    WebhookClient(received.get(timeout=LONGEST)["response_url"]).send(text="not for you", response_type="ephemeral")
+    assert [seen.text for seen in face.people.messages("ada", "ops")] == ["a message", "not for you"]
+    assert [seen.text for seen in face.people.messages("ada", "ops", message.ts)] == ["a message", "a reply"]
+
+
 def test_an_ephemeral_message_can_be_clicked_and_replaced_but_is_not_in_the_payload(
     face: SlackFace, connect: Connect
 ) -> None:
