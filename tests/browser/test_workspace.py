@@ -12,7 +12,7 @@ from slack_sdk import WebClient
 
 from tests.browser.conftest import Open
 from tests.sandbox.page.playground import OPS, Playground
-from tests.sandbox.slack.conftest import Connect
+from tests.sandbox.slack.conftest import Connect, actions, button, section
 
 pytestmark = pytest.mark.browser
 
@@ -76,6 +76,17 @@ def test_an_edited_message_changes_where_it_stands(page: Page, web: WebClient) -
     expect(page.locator("article").first).to_contain_text("phase 2 of 9")
     expect(page.locator("article")).to_have_count(2)
     assert other.evaluate("node => node.untouched") is True
+
+
+def test_whoever_is_about_to_press_enter_is_not_thrown_off_by_an_edit(page: Page, web: WebClient) -> None:
+    buttons = actions(button("Pause"), button("Abort"))
+    ts = web.chat_postMessage(channel=OPS, text="50 %", blocks=[section("50 %"), buttons])["ts"]
+    page.get_by_role("button", name="Abort").focus()
+    web.chat_update(channel=OPS, ts=ts, text="60 %", blocks=[section("60 %"), buttons])
+    expect(page.locator("article")).to_contain_text("60 %")
+    expect(page.get_by_role("button", name="Abort")).to_be_focused()
+    act_as(page, "Ben Fischer")
+    expect(page.locator("#sidebar").get_by_role("button", name="Ben Fischer")).to_be_focused()
 
 
 def test_a_thread_counts_its_replies_and_opens_beside(page: Page, ground: Playground, web: WebClient) -> None:

@@ -22,11 +22,20 @@ export function svg(tag, props, ...children) {
   return fill(document.createElementNS(SVG, tag), props, children);
 }
 
+/** What in a node that takes another's place is what has the focus in that one. */
+function twin(focused, old, node) {
+  if (focused === old) return node;
+  const same = ({ dataset, ariaLabel, textContent }) =>
+    dataset.action === focused.dataset.action && ariaLabel === focused.ariaLabel && (dataset.action || textContent === focused.textContent);
+  return [...node.querySelectorAll(focused.tagName)].find(same);
+}
+
 /**
  * Make `parent` hold one child an item, in order. A child is made anew only when its key is new or its item says
- * something else; everything else keeps its node, and with it focus, scroll and animations.
+ * something else; everything else keeps its node, and with it scroll and animations. What has the focus keeps it.
  */
 export function keep(parent, items, keyOf, make) {
+  let focus = null;
   const old = (parent.kept ??= new Map());
   const kept = new Map();
   let at = parent.firstChild;
@@ -37,6 +46,8 @@ export function keep(parent, items, keyOf, make) {
     if (!entry || entry.said !== said) {
       const node = make(item, entry?.node);
       if (entry && entry.node !== node) {
+        const focused = document.activeElement;
+        if (entry.node.contains(focused)) focus = twin(focused, entry.node, node);
         if (at === entry.node) at = entry.node.nextSibling;
         entry.node.remove();
       }
@@ -48,6 +59,7 @@ export function keep(parent, items, keyOf, make) {
   }
   for (const [key, entry] of old) if (kept.get(key)?.node !== entry.node) entry.node.remove();
   parent.kept = kept;
+  focus?.focus({ preventScroll: true });
 }
 
 /** Replace everything in `parent`. */
