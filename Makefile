@@ -10,7 +10,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) + 2)')
 # Tests and measurements start Python hundreds of times: what it compiles is kept, also where the environment forbids that.
 COMPILED := PYTHONDONTWRITEBYTECODE=
 
-.PHONY: help sandbox test check format bench crash lock docs clean
+.PHONY: help sandbox test check format bench crash lock docs pictures clean
 
 help:
 	@echo "make sandbox    set up and run everything on this machine, no account needed (ARGS=\"--scenario two-hops\")"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench      measure, and print the table"
 	@echo "make crash      the long campaign: kill the bot at every boundary, deny every permission"
 	@echo "make docs       write the generated pages again"
+	@echo "make pictures   take the pictures of the docs again (needs chromium)"
 	@echo "make lock       resolve the lock files again (needs uv)"
 
 $(VENV)/.python:
@@ -59,6 +60,9 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m docs.generate
+
+pictures: $(VENV)/.dev
+	@$(COMPILED) $(BIN)/python -m pytest tests/browser/test_stories.py --pictures docs/pictures $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)

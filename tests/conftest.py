@@ -47,6 +47,10 @@ def warm_shell() -> Iterator[WarmShell]:
     shell.close()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", metavar="FOLDER", help="where the browser stories write the pictures of the docs")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, commands in TOOLS.items():
         if item.get_closest_marker(marker) is None or any(shutil.which(command) for command in commands):

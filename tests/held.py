@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,10 +32,16 @@ class HeldClock(DomainClock):
             subject: of what: ``control-plane``, ``addon/NAME`` or ``nodegroup/NAME``.
         """
         watched = world.find_cluster(cluster)
+        with self.standing(world, lambda: any(one.subject == subject for one in watched.updates_in_progress())):
+            yield
+
+    @contextmanager
+    def standing(self, world: World, so: Callable[[], bool]) -> Iterator[None]:
+        """From the moment that ``so`` holds until the block ends no time passes in the world."""
 
         def look() -> None:  # called under the world's lock, right after each change
-            if any(update.subject == subject for update in watched.updates_in_progress()):
-                self._held_at = self._held_at or world.now
+            if self._held_at is None and so():
+                self._held_at = world.now
 
         forget = world.subscribe(look)
         try:

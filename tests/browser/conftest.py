@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from sandbox.page.server import Page as Served
+from sandbox.stage import Stage
 from tests.conftest import TOOLS
 from tests.patience import LONGEST
 from tests.sandbox.page.playground import Playground
@@ -33,6 +35,13 @@ expect.set_options(timeout=PATIENCE_MS)
 Open = Callable[..., Page]
 
 
+class Shown(Protocol):
+    """A stage and the page that shows it."""
+
+    stage: Stage
+    page: Served
+
+
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     path = next(found for command in TOOLS["browser"] if (found := shutil.which(command)))
@@ -50,9 +59,21 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
 
 @pytest.fixture
 def browse(chromium: Browser) -> Iterator[Open]:
-    """Opens a page; the browser's own time zone is nobody's in the workspace. `stream` stands in for what it hears."""
+    """Opens a page; the browser's own time zone is nobody's in the workspace.
+
+    `stream` stands in for what it hears. With `smooth`, a request that is refused is a trouble as well.
+    """
     contexts = []
     troubles: list[str] = []
+
+    def fail(request: Request) -> None:
+        # A page that goes, or listens as somebody else, hangs up on the stream.
+        if "/api/events" not in request.url:
+            troubles.append(f"{request.method} {request.url}: {request.failure}")
+
+    def refuse(answer: Response) -> None:
+        if answer.status >= 400:
+            troubles.append(f"{answer.request.method} {answer.url}: {answer.status}")
 
     def note(message: ConsoleMessage) -> None:
         # A refusal (4xx) that the page shows to the person is no trouble of the page.
@@ -60,12 +81,13 @@ def browse(chromium: Browser) -> Iterator[Open]:
             troubles.append(message.text)
 
     def open_page(
-        ground: Playground,
+        ground: Shown,
         path: str = "",
         *,
         width: int = 1280,
         height: int = 800,
         stream: str | None = None,
+        smooth: bool = False,
         **options: Any,
     ) -> Page:
         context = chromium.new_context(
@@ -79,6 +101,9 @@ def browse(chromium: Browser) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("requestfailed", fail)
+        if smooth:
+            page.on("response", refuse)
         if stream is not None:
             page.route("**/api/events?*", lambda route: route.fulfill(content_type="text/event-stream", body=stream))
         page.goto(ground.page.address + path)

@@ -73,6 +73,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_every_picture_is_shown_and_small() -> None:
+    shown = {(page.parent / target).resolve() for page in PAGES for target in _LINK.findall(page.read_text("utf-8"))}
+    pictures = sorted((ROOT / "docs").rglob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert picture in shown, picture.name
+        assert picture.stat().st_size < 300_000, picture.name
+
+
 @pages()
 def test_pages_name_nothing_of_the_machine_they_were_written_on(page: Path) -> None:
     text = page.read_text("utf-8")
