@@ -23,6 +23,8 @@ from upgrade.support import EXTENDED_COST_A_MONTH
 #: Clusters over one row of buttons; their lines fit into one section.
 _ROW: Final = 15
 _LINE: Final = 185
+#: Characters that the line takes which says how many clusters are left out.
+_LAST_LINE: Final = 250
 #: Accounts that are named as unread, and characters for each.
 _ACCOUNTS: Final = 8
 _ACCOUNT: Final = 300
@@ -100,7 +102,7 @@ def _pages(digest: Digest, taken: int) -> list[list[Block]]:
     pages: list[list[Block]] = []
     page: list[_Entry] = []
     for entry in _entries(digest):
-        if page and limits.size(_blocks([*page, entry])) > limits.BLOCKS_SIZE - taken:
+        if page and limits.size(_blocks([*page, entry])) > limits.BLOCKS_SIZE - _LAST_LINE - taken:
             pages.append(_blocks(page))
             page, taken = [], 0
         page.append(entry)
