@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from sandbox.slack import AppManifest, Channel, InstalledApp, SlackFace, User
 from sandbox.slack.limits import ACK_SECONDS
 from sandbox.stage import NOTICES
 from upgrade.engine.clock import ScaledClock
+from upgrade.errors import TemporaryError
 from upgrade.plan import UpgradePlan
 from upgrade.ports import InboxRow
 from upgrade.run import RunStatus, UpgradeRun
@@ -136,7 +137,6 @@ class Stand:
     def _approve(self, run: UpgradeRun, gate: str, plan: UpgradePlan) -> None:
         if (run.id, gate) in self._approved:
             return
-        self._approved.add((run.id, gate))
         ticked = " ".join(item.id for item in plan.checklist)
         row = InboxRow(
             run_id=run.id,
@@ -146,7 +146,9 @@ class Stand:
             payload={"gate": gate, "digest": plan.digest, "ticked": ticked},
             at=self.clock.now(),
         )
-        self.store.post(row)
+        with suppress(TemporaryError):  # a busy database: at the next look
+            self.store.post(row)
+            self._approved.add((run.id, gate))
 
     @property
     def clusters(self) -> list[str]:

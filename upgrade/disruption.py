@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -20,12 +21,31 @@ def evictable(pod: PodRow) -> bool:
 
 def selects(pdb: PdbRow, pod: PodRow) -> bool:
     """Whether the budget covers the pod (policy/v1: an empty selector covers all pods of its namespace)."""
-    return pdb.namespace == pod.namespace and selects_labels(pdb, pod.labels)
+    here = pdb.namespace == pod.namespace and not pdb.selects_nothing
+    return here and matches(pod.labels, pdb.match_labels, pdb.match_expressions)
 
 
-def selects_labels(pdb: PdbRow, labels: Mapping[str, str]) -> bool:
-    """Whether the budget covers a pod of its own namespace with these labels."""
-    return not pdb.selects_nothing and matches(labels, pdb.match_labels, pdb.match_expressions)
+class Budgets:
+    """The budgets of a cluster by what they cover. Pods of one template are alike: each kind is looked at once."""
+
+    def __init__(self, pdbs: tuple[PdbRow, ...]) -> None:
+        self._in: dict[str, list[PdbRow]] = defaultdict(list)
+        for pdb in pdbs:
+            if not pdb.selects_nothing:
+                self._in[pdb.namespace].append(pdb)
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[PdbRow, ...]] = {}
+
+    def covering(self, namespace: str, labels: Mapping[str, str]) -> tuple[PdbRow, ...]:
+        """Those that cover a pod with these labels, in the order in which they were given."""
+        here = self._in.get(namespace)
+        if here is None:
+            return ()
+        kind = (namespace, tuple(labels.items()))
+        found = self._known.get(kind)
+        if found is None:
+            found = tuple(pdb for pdb in here if matches(labels, pdb.match_labels, pdb.match_expressions))
+            self._known[kind] = found
+        return found
 
 
 def matches(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
-from upgrade.disruption import selects_labels
 from upgrade.facts import need
 from upgrade.findings import Severity
 from upgrade.floors import installed
@@ -133,9 +132,8 @@ def _corefile(hop: Hop) -> str:
 def _foreign_budgets(hop: Hop, rows: list[WorkloadRow]) -> Iterator[Problem]:
     """EKS's add-on brings a budget called coredns; another one for the same pods makes its update or drains fail."""
     for row in rows:
-        for pdb in need(hop.now.pdbs):
-            mine = pdb.namespace == row.namespace and pdb.name != _OWN_BUDGET
-            if mine and selects_labels(pdb, row.template_labels or row.selector):
+        for pdb in hop.budgets.covering(row.namespace, row.template_labels or row.selector):
+            if pdb.name != _OWN_BUDGET:
                 yield Problem(
                     subject=f"{pdb.namespace}/PodDisruptionBudget/{pdb.name}",
                     summary=f"{pdb.name} covers CoreDNS, and EKS's add-on brings a budget of its own, so its update "

@@ -10,7 +10,7 @@ from upgrade.checks.nodes import must_match
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.facts import Known, need
 from upgrade.findings import Severity
-from upgrade.nodes import NodeKind, NodeSet, kubelet_of, node_sets
+from upgrade.nodes import NodeKind, NodeSet, kubelet_of
 from upgrade.pod_templates import READS
 from upgrade.words import count
 
@@ -35,7 +35,7 @@ _SHOWN: Final = 5
 def fargate_pods_are_level(hop: Hop) -> Iterator[Problem]:
     """A pod on Fargate keeps the version that it was started with; skew that must not be is SKW002's."""
     profiles = need(hop.now.fargate_profiles)
-    sets = [one for one in node_sets(hop.before) if one.kind is NodeKind.FARGATE]
+    sets = [one for one in hop.node_sets_before if one.kind is NodeKind.FARGATE]
     strict = must_match(hop)
     if not (hop.first or strict) or not (profiles or sets):
         raise NotApplicable

@@ -8,10 +8,10 @@ from typing import Final
 
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.checks.rotations import boots, rotations, self_managed_groups, template_of
-from upgrade.disruption import evictable, selects
+from upgrade.disruption import evictable
 from upgrade.facts import need
 from upgrade.findings import Severity
-from upgrade.nodes import NodeKind, node_sets
+from upgrade.nodes import NodeKind
 from upgrade.plan import NodegroupStep, NodePolicy
 from upgrade.remedies import explain_update_error
 from upgrade.rows import PdbRow, PodRow
@@ -77,7 +77,7 @@ def nodegroups_are_level(hop: Hop) -> Iterator[Problem]:
     strict = must_match(hop)
     if not (hop.first or strict):
         raise NotApplicable
-    for one in node_sets(hop.before):
+    for one in hop.node_sets_before:
         if one.group and one.oldest < hop.current:
             yield Problem(
                 subject=one.subject,
@@ -187,7 +187,7 @@ def self_managed_nodes_are_level(hop: Hop) -> Iterator[Problem]:
     if not (hop.first or must_match(hop)):
         raise NotApplicable
     groups = [one.name for one in self_managed_groups(hop)]
-    for one in node_sets(hop.before):
+    for one in hop.node_sets_before:
         if one.kind is NodeKind.SELF_MANAGED and one.oldest < hop.current:
             yield Problem(
                 subject=one.subject,
@@ -309,17 +309,11 @@ def budgets_allow_an_eviction(hop: Hop) -> Iterator[Problem]:
     phases=("nodes",),
 )
 def pods_have_one_budget(hop: Hop) -> Iterator[Problem]:
-    budgets: dict[str, list[PdbRow]] = defaultdict(list)
-    for pdb in need(hop.now.pdbs):
-        budgets[pdb.namespace].append(pdb)
     crowded: dict[tuple[str, tuple[str, ...]], list[PodRow]] = defaultdict(list)
     for pod in need(hop.now.pods):
-        choices = budgets.get(pod.namespace, [])
-        if len(choices) < 2 or not evictable(pod):
-            continue
-        covering = tuple(sorted(pdb.name for pdb in choices if selects(pdb, pod)))
-        if len(covering) > 1:
-            crowded[pod.namespace, covering].append(pod)
+        covering = hop.budgets.covering(pod.namespace, pod.labels)
+        if len(covering) > 1 and evictable(pod):
+            crowded[pod.namespace, tuple(sorted(pdb.name for pdb in covering))].append(pod)
     for (namespace, names), pods in crowded.items():
         yield Problem(
             subject=f"{namespace}/PodDisruptionBudget/{'+'.join(names)}",

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from upgrade.cluster import ClusterSnapshot
-from upgrade.facts import Known
+from upgrade.disruption import Budgets
+from upgrade.facts import Known, need
 from upgrade.findings import Severity, Stops
 from upgrade.nodes import NodeSet, node_sets
 from upgrade.plan import PhaseKind, Step, UpgradePlan
@@ -76,9 +77,19 @@ class Hop:
         return node_sets(self.now)
 
     @cached_property
+    def node_sets_before(self) -> tuple[NodeSet, ...]:
+        """The node sets as they will be before this hop. Raises FactUnknown."""
+        return node_sets(self.before)
+
+    @cached_property
     def templates(self) -> tuple[PodTemplate, ...]:
         """The cluster's pod templates: many checks read them, and there may be 20,000 pods. Raises FactUnknown."""
         return pod_templates(self.now)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """The PodDisruptionBudgets as they were read. Raises FactUnknown."""
+        return Budgets(need(self.now.pdbs))
 
     def has_phase(self, kinds: Iterable[PhaseKind]) -> bool:
         """Whether the plan has a phase of one of these kinds; without a plan everything may come."""

@@ -9,7 +9,7 @@ from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.components import is_kube_proxy, kube_proxy_version
 from upgrade.facts import need
 from upgrade.findings import Severity
-from upgrade.nodes import NodeKind, node_sets
+from upgrade.nodes import NodeKind
 from upgrade.versions import allowed_lag
 
 _SKEW_POLICY = "Kubernetes: Version Skew Policy"
@@ -24,7 +24,7 @@ _NODES = ("list nodes", "eks:ListNodegroups", "eks:DescribeNodegroup")
     permissions=_NODES,
 )
 def kubelets_are_not_newer(hop: Hop) -> Iterator[Problem]:
-    for one in node_sets(hop.before):
+    for one in hop.node_sets_before:
         if one.newest > hop.current:
             yield Problem(
                 subject=one.subject,
@@ -43,7 +43,7 @@ def kubelets_are_not_newer(hop: Hop) -> Iterator[Problem]:
 )
 def kubelets_stay_within_skew(hop: Hop) -> Iterator[Problem]:
     """Without a plan nothing counts as rotated on the way, so only the first hop that asks for it tells."""
-    for one in node_sets(hop.before):
+    for one in hop.node_sets_before:
         lag, allowed = hop.target.minors_after(one.oldest), allowed_lag(one.oldest)
         told = _stands_still(hop) and hop.current.minors_after(one.oldest) > allowed
         # Whoever has to leave Amazon Linux 2 anyway (AMI002) need not rotate within it first.
@@ -95,7 +95,7 @@ def kube_proxy_is_within_skew(hop: Hop) -> Iterator[Problem]:
         )
     if still:
         return
-    for one in node_sets(hop.before):
+    for one in hop.node_sets_before:
         # Fargate and Auto Mode bring their own.
         if one.kind in (NodeKind.FARGATE, NodeKind.AUTO_MODE):
             continue

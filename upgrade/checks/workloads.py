@@ -9,11 +9,11 @@ from typing import Final
 
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.data_files import read_data
-from upgrade.disruption import matches, selects_labels
+from upgrade.disruption import matches
 from upgrade.facts import Value, need
 from upgrade.findings import Severity
 from upgrade.pod_templates import READS, PodTemplate, workload_subject
-from upgrade.rows import LabelRequirement, PdbRow, PodShape, Toleration
+from upgrade.rows import LabelRequirement, PodShape, Toleration
 from upgrade.versions import KubernetesVersion
 from upgrade.words import count
 
@@ -82,12 +82,15 @@ def user_pods() -> tuple[UserPods, ...]:
 )
 def nobody_is_interrupted(hop: Hop) -> Iterator[Problem]:
     counts: dict[tuple[str, str], int] = defaultdict(int)
-    kinds = user_pods()
+    of_labels: dict[tuple[tuple[str, str], ...], list[str]] = {}  # pods of one template are alike
     for pod in need(hop.now.pods):
         if pod.labels and pod.phase in ("Running", "Pending"):
-            for kind in kinds:
-                if matches(pod.labels, kind.match_labels, kind.match_expressions):
-                    counts[pod.namespace, kind.what] += 1
+            labels = tuple(pod.labels.items())
+            if labels not in of_labels:
+                found = (one for one in user_pods() if matches(pod.labels, one.match_labels, one.match_expressions))
+                of_labels[labels] = [one.what for one in found]
+            for what in of_labels[labels]:
+                counts[pod.namespace, what] += 1
     for (namespace, what), number in sorted(counts.items()):
         yield Problem(
             subject=f"{namespace}/{what}",
@@ -126,14 +129,11 @@ def no_pod_tolerates_everything(hop: Hop) -> Iterator[Problem]:
     severity=Severity.WARNS,
 )
 def replicated_workloads_have_a_budget(hop: Hop) -> Iterator[Problem]:
-    budgets: dict[str, list[PdbRow]] = defaultdict(list)
-    for pdb in need(hop.now.pdbs):
-        budgets[pdb.namespace].append(pdb)
     for one in hop.templates:
         row = one.row
         if row is None or row.kind not in _REPLICATED or row.replicas < 2:
             continue
-        if not any(selects_labels(pdb, one.labels) for pdb in budgets.get(one.namespace, ())):
+        if not hop.budgets.covering(one.namespace, one.labels):
             yield Problem(
                 subject=one.subject,
                 summary=f"No PodDisruptionBudget covers the {row.replicas} pods of {one.subject}, so a drain may take "

@@ -15,8 +15,7 @@ from math import ceil
 from typing import Final
 
 from upgrade.cluster import ClusterSnapshot
-from upgrade.disruption import evictable, selects
-from upgrade.drain.places import kin
+from upgrade.disruption import Budgets, evictable
 from upgrade.facts import need
 from upgrade.nodes import NodeSet
 from upgrade.rows import PdbRow, PodRow
@@ -50,17 +49,17 @@ def slow_drains(snapshot: ClusterSnapshot, rotated: Sequence[NodeSet]) -> Iterat
     for pod in need(snapshot.pods):
         if pod.node in pods_on and evictable(pod):
             pods_on[pod.node].append(pod)
-    budgets = _Budgets(need(snapshot.pdbs))
+    budgets = Budgets(need(snapshot.pdbs))
     for node, pods in pods_on.items():
         sharing: dict[tuple[str, str], list[PodRow]] = defaultdict(list)
         for pod in pods:
-            budget = budgets.of(pod)
+            budget = _budget_of(pod, budgets)
             if _grace(pod) > PATIENCE:
                 yield Slow((pod,), node, group_of[node], _grace(pod))
             elif budget is not None:
                 sharing[budget.namespace, budget.name].append(pod)
         for together in sharing.values():
-            budget = budgets.of(together[0])
+            budget = _budget_of(together[0], budgets)
             takes = _one_by_one(together, budget) if budget is not None else timedelta()
             if takes > PATIENCE:
                 yield Slow(tuple(together), node, group_of[node], takes, budget)
@@ -75,21 +74,8 @@ def _grace(pod: PodRow) -> timedelta:
     return timedelta(seconds=_DEFAULT_GRACE if seconds is None else seconds)
 
 
-class _Budgets:
+def _budget_of(pod: PodRow, budgets: Budgets) -> PdbRow | None:
     """The budget that alone covers a pod and allows evictions; PDB001 and PDB002 tell the others."""
-
-    def __init__(self, pdbs: tuple[PdbRow, ...]) -> None:
-        self._in: dict[str, list[PdbRow]] = defaultdict(list)
-        for pdb in pdbs:
-            self._in[pdb.namespace].append(pdb)
-        self._of: dict[tuple[str, str], PdbRow | None] = {}
-
-    def of(self, pod: PodRow) -> PdbRow | None:
-        if pod.namespace not in self._in:
-            return None
-        memo = kin(pod)
-        if memo not in self._of:
-            covering = [pdb for pdb in self._in[pod.namespace] if selects(pdb, pod)]
-            alone = covering[0] if len(covering) == 1 else None
-            self._of[memo] = alone if alone is not None and alone.disruptions_allowed > 0 else None
-        return self._of[memo]
+    covering = budgets.covering(pod.namespace, pod.labels)
+    alone = covering[0] if len(covering) == 1 else None
+    return alone if alone is not None and alone.disruptions_allowed > 0 else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from upgrade.cluster import ClusterSnapshot
-from upgrade.disruption import evictable, selects
+from upgrade.disruption import Budgets, evictable
 from upgrade.drain.places import Neighbours, Obstacle, Place, crowded_out, kin
 from upgrade.drain.pools import Pools
 from upgrade.drain.terms import PlainTerms
@@ -84,10 +84,7 @@ class _Drains:
                 self._staying[pod.node].append(pod.shape)
             if pod.node in self._places:
                 self._places[pod.node].take(pod.shape)
-        self._budgets: dict[str, list[PdbRow]] = defaultdict(list)
-        for pdb in need(snapshot.pdbs):
-            self._budgets[pdb.namespace].append(pdb)
-        self._covering: dict[tuple[str, str], tuple[PdbRow, ...]] = {}
+        self._budgets = Budgets(need(snapshot.pdbs))
         self._used: dict[tuple[str, str], int] = defaultdict(int)
         self._pending: dict[tuple[str, str], tuple[PodRow, tuple[str, Obstacle | None]]] = {}
         self._neighbours = Neighbours(pods, self._places)
@@ -178,13 +175,7 @@ class _Drains:
         return True
 
     def _covers(self, pod: PodRow) -> tuple[PdbRow, ...]:
-        budgets = self._budgets.get(pod.namespace)
-        if not budgets:
-            return ()
-        memo = kin(pod)
-        if memo not in self._covering:
-            self._covering[memo] = tuple(pdb for pdb in budgets if selects(pdb, pod))
-        return self._covering[memo]
+        return self._budgets.covering(pod.namespace, pod.labels)
 
     def _held_by(self, budgets: tuple[PdbRow, ...], pod: PodRow) -> Cause | None:
         """Policy: unhealthyPodEvictionPolicy (Kubernetes: Specifying a Disruption Budget for your Application)."""
