@@ -14,7 +14,7 @@ from upgrade.eks import ClusterId
 log = logging.getLogger(__name__)
 
 #: Clusters that are looked at side by side: an account that does not answer holds up few others.
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 2
 #: Real seconds between two passes, on however fast a clock.
 _REST_SECONDS: Final = 15.0
 

@@ -36,11 +36,12 @@ class FleetTables(ABC):
         return next(iter(_readable(ClusterFacts, rows)), None)
 
     def save_facts(self, facts: ClusterFacts) -> None:
+        row = [str(facts.cluster), facts.model_dump_json()]
         with self._writing(_BUSY_SECONDS) as db:
             db.execute(
                 "insert into facts (cluster, facts) values (?, ?) "
                 "on conflict (cluster) do update set facts = excluded.facts",
-                [str(facts.cluster), facts.model_dump_json()],
+                row,
             )
 
     def discovered(self) -> tuple[DiscoveredCluster, ...]:

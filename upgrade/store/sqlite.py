@@ -32,6 +32,7 @@ BUSY_SECONDS: Final = 30.0
 LISTENER_BUSY_SECONDS: Final = 1.0
 #: Runs that are kept as they were read last: reading one anew costs milliseconds, and everybody reads all the time.
 _KEPT_RUNS: Final = 64
+_INSERT_EVENT: Final = "insert into events (run_id, seq, at, kind, event) values (?, ?, ?, ?, ?)"
 _INSERT_RUN: Final = """
     insert into runs (id, version, cluster, status, finished, holds_cluster, created_at, next_due_at, last_seq, run)
     values (:id, :version, :cluster, :status, :finished, :holds_cluster, :created_at, :next_due_at, :last_seq, :run)
@@ -79,10 +80,11 @@ class SqliteStore(FleetTables):
     # -- runs and events --------------------------------------------------------------------------------------------
 
     def create(self, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
+        columns, told = _columns(run), _event_rows(events)
         with self._writing(LISTENER_BUSY_SECONDS) as db:
             with self._one_run_a_cluster(db, run):
-                db.execute(_INSERT_RUN, _columns(run))
-            _insert_events(db, events)
+                db.execute(_INSERT_RUN, columns)
+            db.conn.executemany(_INSERT_EVENT, told)
         _log_events(run, events)
 
     def load(self, run_id: str) -> UpgradeRun:
@@ -92,13 +94,13 @@ class SqliteStore(FleetTables):
 
     def save(self, run: UpgradeRun, events: Sequence[UpgradeEvent], *, consumed: Sequence[int] = ()) -> UpgradeRun:
         saved = run.model_copy(update={"version": run.version + 1})
-        columns = {**_columns(saved), "old": run.version}
+        columns, told = {**_columns(saved), "old": run.version}, _event_rows(events)
         with self._writing(BUSY_SECONDS) as db:
             with self._one_run_a_cluster(db, run):
                 found = db.execute(_UPDATE_RUN, columns)
             if found.rowcount != 1:
                 raise RunChanged(f"Run {run.id} was changed by somebody else since it was read.", "Read it again.")
-            _insert_events(db, events)
+            db.conn.executemany(_INSERT_EVENT, told)
             for row_id in consumed:
                 db.execute("update inbox set consumed_by = ? where id = ?", [saved.version, row_id])
         _log_events(run, events)
@@ -271,7 +273,11 @@ class SqliteStore(FleetTables):
 
     @contextmanager
     def _writing(self, busy_seconds: float) -> Iterator[Database]:
-        """One transaction that takes the write lock at once: a deferred one fails under contention."""
+        """One transaction that takes the write lock at once: a deferred one fails under contention.
+
+        What is written is put together before: while threads compute, each line of Python in here may cost the lock
+        many milliseconds.
+        """
         db = self._db(busy_seconds)
         if not self._turn.acquire(timeout=busy_seconds):
             raise _busy()
@@ -369,12 +375,8 @@ def _insert_post(db: Database, row: InboxRow) -> bool | Exception:
     return bool(found.rowcount == 1)
 
 
-def _insert_events(db: Database, events: Sequence[UpgradeEvent]) -> None:
-    for event in events:
-        db.execute(
-            "insert into events (run_id, seq, at, kind, event) values (?, ?, ?, ?, ?)",
-            [event.run_id, event.seq, _stamp(event.at), event.kind.value, event.model_dump_json()],
-        )
+def _event_rows(events: Sequence[UpgradeEvent]) -> list[tuple[Any, ...]]:
+    return [(event.run_id, event.seq, _stamp(event.at), event.kind.value, event.model_dump_json()) for event in events]
 
 
 def _log_events(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
