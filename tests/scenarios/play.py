@@ -182,10 +182,15 @@ class Play:
     def bot_mention(self) -> str:
         return f"<@{self.slack.workspace.app.bot_user_id}>"
 
-    def dialog(self, who: str) -> View:
-        """The dialog in front of this person, once there is one."""
+    def dialog(self, who: str, kind: str = "") -> View:
+        """The dialog in front of this person, once there is one; ``kind``: a callback id, where others may be left."""
         user = self.slack.workspace.user(who).id
-        return self.until(lambda: self.slack.workspace.modals.on_screen(user), f"a dialog for {who}")[-1]
+
+        def there() -> list[View]:
+            opened = self.slack.workspace.modals.on_screen(user)
+            return [one for one in opened if kind in ("", one.content.get("callback_id"))]
+
+        return self.until(there, f"a dialog {kind} for {who}")[-1]
 
     def no_dialog(self, who: str) -> bool:
         return not self.slack.workspace.modals.on_screen(self.slack.workspace.user(who).id)

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from handlers.ids import Dialog
 from handlers.views.thread import render_entry
 from sandbox.scenario import Scenario, load_scenario
 from sandbox.slack import User
@@ -453,10 +454,10 @@ def test_a_requesters_own_waiver_needs_another_approver(play: Play) -> None:
         play.until_status(run.id, RunStatus.BLOCKED)
         assert "That is for the role approver or admin." in play.turned_away("ana", run.id, "waive")
         play.presses("ben", run.id, "waive")
-        without = play.slack.people.submit_view("ben", play.dialog("ben").id)
+        without = play.slack.people.submit_view("ben", play.dialog("ben", Dialog.WAIVE).id)
         assert set(without.errors) == {"reason"}
         reason = "Known & harmless"
-        assert play.slack.people.submit_view("ben", play.dialog("ben").id, {"reason": reason}).ok
+        assert play.slack.people.submit_view("ben", play.dialog("ben", Dialog.WAIVE).id, {"reason": reason}).ok
         play.told(run.id, "<@U0BEN> waived `ADD002` addon/coredns: Known &amp; harmless")
         play.until_status(run.id, RunStatus.AWAITING_APPROVAL)
         assert "Known &amp; harmless" in said(play.screen(run.id))
@@ -472,7 +473,7 @@ def test_what_cannot_be_waived_is_not_offered_and_blocks_on(play: Play) -> None:
         play.until_status(run.id, RunStatus.BLOCKED)
         assert play.buttons(run.id) == ["recheck", "waive", "abort"]
         play.presses("chi", run.id, "waive")
-        dialog = play.dialog("chi")
+        dialog = play.dialog("chi", Dialog.WAIVE)
         offered = {one["value"]: one["text"]["text"] for one in dialog.blocks[0]["element"]["options"]}
         blockers = {f"{one.code} {one.subject}" for one in play.run(run.id).report.blockers}  # type: ignore[union-attr]
         assert set(offered.values()) < blockers
