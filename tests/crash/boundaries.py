@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -37,6 +38,8 @@ ORDINARY: Final = 8
 _COMMITS: Final = frozenset({"create", "save", "post", "save_message"})
 #: Each life makes them once as it begins, whatever it finds: there would be as many as there are deaths.
 _OF_A_START: Final = frozenset({"apps.connections.open"})
+#: A call is repeated until somebody acknowledges: each time anew would be a boundary without end.
+_REPEATED: Final = re.compile(r"again-\d+")
 _QUIET: Final = frozenset({StepStatus.PENDING, StepStatus.DONE, StepStatus.SKIPPED})
 
 
@@ -73,7 +76,7 @@ class Boundaries:
 
     def reach(self, name: str) -> None:
         with self._lock:
-            place = f"{name} @ {self.stage}"
+            place = _REPEATED.sub("again", f"{name} @ {self.stage}")
             self._count += 1
             self._passed.write(f"{self._count} {place}\n")
             if self._meant(name, place):
