@@ -19,14 +19,11 @@ def evictable(pod: PodRow) -> bool:
     return pod.phase not in ("Succeeded", "Failed") and bool(pod.node)
 
 
-def selects(pdb: PdbRow, pod: PodRow) -> bool:
-    """Whether the budget covers the pod (policy/v1: an empty selector covers all pods of its namespace)."""
-    here = pdb.namespace == pod.namespace and not pdb.selects_nothing
-    return here and matches(pod.labels, pdb.match_labels, pdb.match_expressions)
-
-
 class Budgets:
-    """The budgets of a cluster by what they cover. Pods of one template are alike: each kind is looked at once."""
+    """The budgets of a cluster by what they cover (policy/v1: an empty selector covers all pods of its namespace).
+
+    Pods of one template are alike: each kind is looked at once.
+    """
 
     def __init__(self, pdbs: tuple[PdbRow, ...]) -> None:
         self._in: dict[str, list[PdbRow]] = defaultdict(list)

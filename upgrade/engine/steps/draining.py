@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from upgrade.disruption import evictable, selects
+from upgrade.disruption import Budgets, evictable
 from upgrade.rows import NodeRow, PdbRow, PodRow
 
 #: D-03: how long EKS tries to evict the pods of one node before it fails with PodEvictionFailure.
@@ -40,14 +40,15 @@ class Drain:
 
 def held(pods: Sequence[PodRow], pdbs: Sequence[PdbRow]) -> tuple[HeldPod, ...]:
     """Each pod with the budgets that allow no disruption of it now; a pod that is going already is not held."""
+    budgets = Budgets(tuple(pdb for pdb in pdbs if pdb.disruptions_allowed == 0))
     return tuple(
         HeldPod(
             pod=f"{pod.namespace}/{pod.name}",
             node=pod.node,
             budgets=tuple(
                 f"{pdb.namespace}/{pdb.name}"
-                for pdb in pdbs
-                if pod.deletion_at is None and pdb.disruptions_allowed == 0 and selects(pdb, pod)
+                for pdb in budgets.covering(pod.namespace, pod.labels)
+                if pod.deletion_at is None
             ),
         )
         for pod in pods
