@@ -50,11 +50,10 @@ class FleetTables(ABC):
 
     def save_discovered(self, clusters: Iterable[DiscoveredCluster]) -> None:
         """In place of all that was kept."""
+        rows = [(str(one.id), one.model_dump_json()) for one in clusters]
         with self._writing(_BUSY_SECONDS) as db:
             db.execute("delete from discovered")
-            for one in clusters:
-                values = [str(one.id), one.model_dump_json()]
-                db.execute("insert into discovered (cluster, found) values (?, ?)", values)
+            db.conn.executemany("insert into discovered (cluster, found) values (?, ?)", rows)
 
     def homes(self) -> tuple[StoredHome, ...]:
         """The newest first."""
