@@ -121,7 +121,7 @@ def _body(run: UpgradeRun) -> list[Block]:
         return finding_blocks(run.report, *blockers_of(run))
     if run.plan is None:
         return []
-    if run.started_at is None and not run.status.finished:
+    if _is_ahead(run):
         times = work_times_lines(work_times_of(run), run.created_at)
         return [*plan_blocks(run.plan, progress_blocks(run), times), *_noted(run)]
     return [kit.section(*phase_lines(run)), *_standing_at(run)]
@@ -129,12 +129,14 @@ def _body(run: UpgradeRun) -> list[Block]:
 
 def _cards(run: UpgradeRun) -> list[Block]:
     """The body of a run under way or over with a plan block; nothing where it is another one."""
-    if run.plan is None or run.status is RunStatus.BLOCKED:
-        return []
-    if run.started_at is None and not run.status.finished:
+    if run.plan is None or run.status is RunStatus.BLOCKED or _is_ahead(run):
         return []
     cards = phase_cards(run, run.plan)
     return [*cards, *_standing_at(run)] if cards else []
+
+
+def _is_ahead(run: UpgradeRun) -> bool:
+    return run.started_at is None and not run.status.finished
 
 
 def _standing_at(run: UpgradeRun) -> list[Block]:

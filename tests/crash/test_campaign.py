@@ -21,16 +21,21 @@ SEEDS = range(6)
 SHARES = 6
 
 
+def ends_after_deaths(tale: Tale, more_than: int) -> None:
+    """Each death was at a boundary of its own."""
+    deaths = tale.died_at()
+    assert len(deaths) == len(set(deaths))
+    assert len(deaths) > more_than
+    print(f"{len(deaths)} deaths, {len(tale.events)} events, {len(tale.messages)} messages")
+    tale.end()
+
+
 def test_one_upgrade_whose_bot_dies_at_every_boundary_in_turn(nursery: Nursery, tmp_path: Path) -> None:
     """Each life ends at the first boundary at which none ended before, until there is none left."""
     with Tale(nursery, tmp_path, then=EACH, speed=1200.0, limit=1400.0) as tale:
         tale.to_the_end()
         told_well(tale)
-        deaths = tale.died_at()
-        assert len(deaths) == len(set(deaths))
-        assert len(deaths) > 600
-        print(f"{len(deaths)} deaths, {len(tale.events)} events, {len(tale.messages)} messages")
-        tale.end()
+        ends_after_deaths(tale, more_than=600)
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -39,11 +44,7 @@ def test_a_night_whose_bot_dies_at_every_boundary_of_a_share(nursery: Nursery, t
     with Night(nursery, tmp_path, then=part(share, SHARES), limit=1400.0) as tale:
         tale.to_the_end()
         night_told_well(tale)
-        deaths = tale.died_at()
-        assert len(deaths) == len(set(deaths))
-        assert len(deaths) > 20
-        print(f"{len(deaths)} deaths, {len(tale.events)} events, {len(tale.messages)} messages")
-        tale.end()
+        ends_after_deaths(tale, more_than=20)
 
 
 @pytest.mark.parametrize("number", SAMPLED)
