@@ -2,17 +2,22 @@
 
 The two apps are two processes with listener pools of the same size. A Slack face holds one app, so there are two faces,
 served by this process in the same way. Bursts alternate, so that whatever else the machine does meets both.
+
+Half of our acks wait for a commit, none of the other's does, and the disk of a machine that others use too stands still
+for half a second now and then. So the database lies in memory here, and what the disk adds is a row of its own.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from benchmarks.bare_app import MANIFEST
 from benchmarks.figures import Row, percentile
@@ -21,8 +26,11 @@ from benchmarks.stand import CHANNELS, COMMAND, OPERATOR, Stand, say, wait_until
 from bot.config import SlackSettings
 from sandbox.bot_process import BotProcess
 from sandbox.slack import SlackFace
+from upgrade.ports import StoredMessage
+from upgrade.store.sqlite import SqliteStore
 
 BURST = 50
+_MEMORY: Final = Path("/dev/shm")
 THREADS: int = SlackSettings().listener_threads
 #: So that what one app still does after its acks does not slow down the other's.
 _REST_SECONDS = 0.5
@@ -38,9 +46,35 @@ class Acks:
 
 def measure(*, upgrades: int = 20, bursts: int = 40, burst: int = BURST, speed: float = 15) -> list[Row]:
     """``bursts`` bursts to each app while ``upgrades`` upgrades run."""
-    with Stand(many_clusters(upgrades, "1.33"), speed) as stand:
+    with _folder(_MEMORY) as home, Stand(many_clusters(upgrades, "1.33"), speed, home=home) as stand:
         stand.begin_all(300)
-        return measure_on(stand, bursts=bursts, burst=burst)
+        rows = measure_on(stand, bursts=bursts, burst=burst)
+    return [*rows, commit_row()]
+
+
+@contextmanager
+def _folder(parent: Path | None) -> Iterator[Path]:
+    """A temporary one in there; in the usual place when there is no such."""
+    with TemporaryDirectory(prefix="eks-upgrade-ack-", dir=parent if parent and parent.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def commit_row(commits: int = 500) -> Row:
+    """How long the store waits for this machine's disk. It has no target: it is the machine's own."""
+    disk, memory = (_commit_p99(parent, commits) for parent in (None, _MEMORY))
+    return Row("commit p99", disk, "ms", commits, memory, "in memory")
+
+
+def _commit_p99(parent: Path | None, commits: int) -> float:
+    """Milliseconds."""
+    message = StoredMessage(run_id="run", kind="run", key="", channel_id="C0")
+    seconds = []
+    with _folder(parent) as folder, closing(SqliteStore(folder / "commits.db")) as store:
+        for number in range(commits):
+            begun = time.perf_counter()
+            store.save_message(message.model_copy(update={"shown_seq": number}))
+            seconds.append(time.perf_counter() - begun)
+    return percentile(seconds, 99) * 1000
 
 
 def measure_on(stand: Stand, *, bursts: int, burst: int) -> list[Row]:

@@ -65,6 +65,7 @@ class Stand:
     Args:
         speed: domain seconds for one real second.
         ack_seconds: what Slack gives for an ack.
+        home: where the bot's files go; default: a temporary folder.
     """
 
     slack: SlackFace
@@ -73,10 +74,13 @@ class Stand:
     store: SqliteStore
     clock: ScaledClock
 
-    def __init__(self, scenario: Scenario, speed: float, ack_seconds: float = ACK_SECONDS) -> None:
+    def __init__(
+        self, scenario: Scenario, speed: float, ack_seconds: float = ACK_SECONDS, home: Path | None = None
+    ) -> None:
         self.scenario = scenario
         self.speed = speed
         self.ack_seconds = ack_seconds
+        self.home = home
         self._approved: set[tuple[str, str]] = set()
         self._open = ExitStack()
 
@@ -92,7 +96,7 @@ class Stand:
         self.slack = self._open.enter_context(
             workspace(run_bot(["manifest"], {"PATH": "/usr/bin:/bin"}), self.ack_seconds)
         )
-        self.world = WorldProcess(self.scenario, self.speed)
+        self.world = WorldProcess(self.scenario, self.speed, self.home)
         self._open.callback(self.world.stop)
         environment: Mapping[str, str] = self.world.environment | self.slack.environment()
         self.clock = ScaledClock.parse(environment["EKS_UPGRADE_BOT_CLOCK"])

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from sandbox.scenario import Scenario
@@ -18,12 +19,12 @@ _PATIENCE_SECONDS = 120.0
 
 
 class WorldProcess:
-    """AWS and Kubernetes of a scenario. ``environment`` is what the bot needs to live there."""
+    """AWS and Kubernetes of a scenario. ``environment`` is what the bot needs there, its files in ``home``."""
 
-    def __init__(self, scenario: Scenario, speed: float) -> None:
+    def __init__(self, scenario: Scenario, speed: float, home: Path | None = None) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._here, there = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(there, scenario, speed), name="world", daemon=True)
+        self._process = spawn.Process(target=_serve, args=(there, scenario, speed, home), name="world", daemon=True)
         self._process.start()
         there.close()
         self.environment: dict[str, str] = self._answer()
@@ -46,9 +47,9 @@ class WorldProcess:
         return self._here.recv()
 
 
-def _serve(connection: Connection, scenario: Scenario, speed: float) -> None:
+def _serve(connection: Connection, scenario: Scenario, speed: float, home: Path | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the pipe
-    with Stage(scenario, speed=speed, faces=("aws", "kubernetes")) as stage:
+    with Stage(scenario, speed=speed, faces=("aws", "kubernetes"), home=home) as stage:
         connection.send(stage.environment())
         while True:
             try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from bot.notices import FOR_EVER, Rows
 from bot.outbox import Item, Outbox
 from handlers.views.calls import render_call, render_call_over
+from handlers.views.kit import Message
 from handlers.views.text import callable_owner
 from upgrade.calls import Call, CallPolicy, calls_of
 from upgrade.eks import ClusterId
@@ -71,15 +73,14 @@ class Calls:
         row = rows.get((CALL, call.key))
         if row is None or row.ts is None:
             loud = call.kind is CallKind.FAILED and call.key.endswith(":person")
-            message = render_call(call, run, thread)
-            item = Item(run.id, CALL, call.key, message, (top.channel_id,), top.ts, FOR_EVER, broadcast=loud)
+            render = partial(render_call, call, run, thread)
+            item = Item(run.id, CALL, call.key, render, (top.channel_id,), top.ts, FOR_EVER, broadcast=loud)
             yield self._outbox.post(item, row)
         person = next((one for one in call.to if callable_owner(one) and not one.startswith("S")), None)
         row = rows.get((DIRECT, call.key))
         if person is not None and call.kind is not CallKind.APPROVAL and (row is None or row.ts is None):
-            item = Item(
-                run.id, DIRECT, call.key, render_call(call, run, thread, direct=True), (person,), None, FOR_EVER
-            )
+            render = partial(render_call, call, run, thread, direct=True)
+            item = Item(run.id, DIRECT, call.key, render, (person,), None, FOR_EVER)
             if item.name not in self._outbox.problems:
                 yield self._outbox.post(item, row)
 
@@ -92,8 +93,10 @@ class Calls:
             return None
         over = not trouble.calls
         direct = row.kind == DIRECT
-        if over or call is None:
-            message = render_call_over(trouble, run)
-        else:
-            message = render_call(call, run, self._thread_link(run.id), direct=direct)
-        return self._outbox.edit(row, message, FOR_EVER, urgent=over)
+
+        def render() -> Message:
+            if over or call is None:
+                return render_call_over(trouble, run)
+            return render_call(call, run, self._thread_link(run.id), direct=direct)
+
+        return self._outbox.edit(row, render, FOR_EVER, urgent=over)

@@ -94,7 +94,7 @@ def snapshot(cluster: str, output: Path | None, region: str | None, profile: str
 def clusters() -> None:
     """The configured clusters."""
     with opened_service(settings_of()) as service:
-        show(render_clusters(service.clusters(), service.version_seen))
+        show(render_clusters(service.clusters(), service.versions_seen()))
 
 
 @commands.command()

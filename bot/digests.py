@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bot.notices import FOR_EVER
-from bot.outbox import Item, Messages, Outbox
+from bot.outbox import Item, Messages, Outbox, made
 from handlers.views.digest import render_digest
 from upgrade.digest import Digest, DigestTime
 from upgrade.digesting import DIGEST, offer_row, offers_told
@@ -126,12 +126,12 @@ class Digests:
         if top is None or top.ts is None:
             self._remember(week, digest)
             seq = 0 if more else FOR_EVER
-            return outbox.post(Item(DIGEST, DIGEST, week, first, self._places, shown_seq=seq), top)
+            return outbox.post(Item(DIGEST, DIGEST, week, made(first), self._places, shown_seq=seq), top)
         for number, message in enumerate(more, start=2):
             key = f"{week}/{number}"
             row = self._messages.message(DIGEST, DIGEST, key)
             if row is None or row.ts is None:
-                item = Item(DIGEST, DIGEST, key, message, (top.channel_id,), top.ts, FOR_EVER)
+                item = Item(DIGEST, DIGEST, key, made(message), (top.channel_id,), top.ts, FOR_EVER)
                 return outbox.post(item, row)
         self._messages.save_message(top.model_copy(update={"shown_seq": FOR_EVER}))
         return 0.0

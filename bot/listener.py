@@ -15,8 +15,10 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request import BoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk import WebClient
 
+from bot.acks import Acks
 from bot.config import SlackSettings
 from bot.slack import TIMEOUT_SECONDS, SlackCalls
 from handlers.conversation import Conversation
@@ -31,7 +33,17 @@ _CLOSE_SECONDS: Final = 3.0
 _RECEIVED_AT_ONCE: Final = 65_536
 
 
-def make_app(settings: SlackSettings, calls: SlackCalls, talk: Conversation) -> App:
+class _App(App):
+    """Bolt's, which tells what it is acknowledging."""
+
+    acks: Acks
+
+    def dispatch(self, req: BoltRequest) -> BoltResponse:
+        with self.acks.one():
+            return super().dispatch(req)
+
+
+def make_app(settings: SlackSettings, calls: SlackCalls, talk: Conversation, acks: Acks) -> App:
     """The Bolt app with every listener.
 
     Who we are is asked once and kept: asking in the first request, as Bolt does, would eat into its three seconds.
@@ -49,7 +61,7 @@ def make_app(settings: SlackSettings, calls: SlackCalls, talk: Conversation) -> 
         )
 
     secret = settings.signing_secret.get_secret_value() if settings.signing_secret else None
-    app = App(
+    app = _App(
         logger=logging.getLogger("slack_bolt"),
         client=WebClient(base_url=settings.api_url, timeout=TIMEOUT_SECONDS),
         authorize=authorize,
@@ -59,6 +71,7 @@ def make_app(settings: SlackSettings, calls: SlackCalls, talk: Conversation) -> 
         # milliseconds whether the ack is there. What takes longer than an ack is done elsewhere (Conversation.later).
         process_before_response=True,
     )
+    app.acks = acks
     register(app, talk)
     return app
 

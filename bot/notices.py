@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from handlers.views.notice import loud, render_notice, render_reply
 from handlers.views.notice_facts import Also, NoticeFacts, also_of, notice_facts
 from handlers.views.preview import preview_facts, render_preview
 from handlers.views.wording import Wording
-from upgrade.announcements import Notice, NoticeState, notice_of, notice_replies
+from upgrade.announcements import Notice, NoticeReply, NoticeState, notice_of, notice_replies
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
 from upgrade.ports import Clock, StoredMessage
@@ -87,6 +88,8 @@ class Notices:
         self._thread_link = thread_link
         self._delivered = delivered
         self._wording = wording
+        #: By run: its last event that the notice above its own shows.
+        self._led_at: dict[str, int] = {}
 
     def deliver(self, run: UpgradeRun, rows: Rows, events: Sequence[UpgradeEvent]) -> float | None:
         """What is due now. Returns None when all of it is told, else real seconds until the next try."""
@@ -96,7 +99,7 @@ class Notices:
         waits = [self._announce(notice, run, rows), *self._copies(notice, run, rows)]
         top = rows.get((NOTICE, ""))
         if top is not None and top.ts is not None:
-            waits += [self._reply(notice, run, rows, events), self._keep_leader_true(rows)]
+            waits += [self._reply(notice, run, rows, events), self._keep_leader_true(run, rows)]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def due_in(self, run: UpgradeRun, rows: Rows, events: Sequence[UpgradeEvent]) -> float | None:
@@ -125,9 +128,10 @@ class Notices:
         under = self._chosen_thread(rows)
         if row is None and not any(kind == THREAD for kind, _ in rows):
             under = self._thread_of_the_day(notice, run)
-        message = self._render(notice, run, here=under is None and self._audience_of(run.cluster).mention_here)
+        here = under is None and self._audience_of(run.cluster).mention_here
+        render = partial(self._render, notice, run, here=here)
         places = (under.channel_id if under else self._channel,)
-        wait = self._post(Item(run.id, NOTICE, "", message, places, under.ts if under else None), row, run)
+        wait = self._post(Item(run.id, NOTICE, "", render, places, under.ts if under else None), row, run)
         if wait == 0.0:
             self._delivered()
         elif under is not None and (run.id, NOTICE, "") in self._outbox.problems:
@@ -141,7 +145,8 @@ class Notices:
             if row is not None and row.ts is not None:
                 yield self._keep_true(row, notice, run, rows)
             elif channel != self._channel and self._is_due(notice, row):
-                yield self._post(Item(run.id, NOTICE, channel, self._render(notice, run), (channel,)), row, run)
+                render = partial(self._render, notice, run)
+                yield self._post(Item(run.id, NOTICE, channel, render, (channel,)), row, run)
 
     def _is_due(self, notice: Notice, row: StoredMessage | None) -> bool:
         return row is not None or (notice.due_at is not None and notice.due_at <= self._clock.now())
@@ -157,7 +162,7 @@ class Notices:
         if row.shown_seq == run.last_seq:
             return None
         urgent = run.status not in CAN_WAIT
-        return self._outbox.edit(row, self._shown_in(row, notice, run, rows), run.last_seq, urgent=urgent)
+        return self._outbox.edit(row, partial(self._shown_in, row, notice, run, rows), run.last_seq, urgent=urgent)
 
     def _shown_in(self, row: StoredMessage, notice: Notice, run: UpgradeRun, rows: Rows) -> Message:
         if row.key or self._chosen_thread(rows):
@@ -196,10 +201,13 @@ class Notices:
             row = rows.get((REPLY, reply.key))
             if not reply.due(now) or (row is not None and row.ts is not None):
                 continue
-            message = render_reply(reply, self._facts(notice, run), wording=self._wording)
-            item = Item(run.id, REPLY, reply.key, message, (top.channel_id,), thread, FOR_EVER, loud(reply))
+            render = partial(self._render_reply, reply, notice, run)
+            item = Item(run.id, REPLY, reply.key, render, (top.channel_id,), thread, FOR_EVER, loud(reply))
             return self._post(item, row, run)
         return None
+
+    def _render_reply(self, reply: NoticeReply, notice: Notice, run: UpgradeRun) -> Message:
+        return render_reply(reply, self._facts(notice, run), wording=self._wording)
 
     # -- maintenances of one environment and day ----------------------------------------------------------------------
 
@@ -242,23 +250,27 @@ class Notices:
         self._messages.save_message(first)
         return first
 
-    def _keep_leader_true(self, rows: Rows) -> float | None:
+    def _keep_leader_true(self, run: UpgradeRun, rows: Rows) -> float | None:
         """The notice above lists this one: it is edited with it, also when its own run is over."""
         under = self._chosen_thread(rows)
         row = self._messages.message(under.key, NOTICE, "") if under else None
-        if row is None or row.ts is None:
+        if row is None or row.ts is None or self._led_at.get(run.id) == run.last_seq:
             return None
         leader = self._runs.run(row.run_id)
         notice = notice_of(leader, announced=True)
         if notice is None:
             return None
-        return self._outbox.edit(row, self._shown_in(row, notice, leader, {}), row.shown_seq, urgent=False)
+        render = partial(self._shown_in, row, notice, leader, {})
+        wait = self._outbox.edit(row, render, row.shown_seq, urgent=False)
+        if wait is None:
+            self._led_at[run.id] = run.last_seq
+        return wait
 
     def _led_by(self, leader: UpgradeRun) -> Iterator[Also]:
         """What was announced in the thread of that run's notice and is not over."""
-        for item in self._messages.agenda():
-            row = self._messages.message(item.run_id, THREAD, leader.id)
-            notice = notice_of(self._runs.run(item.run_id), announced=True) if row and row.ts else None
+        under_it = {row.run_id for row in self._messages.named(THREAD, leader.id) if row.ts}
+        for run in self._runs.status() if under_it else ():
+            notice = notice_of(run, announced=True) if run.id in under_it else None
             if notice is not None:
                 yield also_of(notice)
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from bot.calls import Calls
 from bot.digests import Digests
 from bot.loop import Loop
 from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
-from bot.outbox import Item, Messages, Outbox
+from bot.outbox import Item, Messages, Outbox, made
 from bot.pacing import Pacing
 from bot.pictures import PictureOf, Pictures
 from bot.slack import SlackBusy, SlackCalls, SlackRefused, SlackUnreachable
@@ -69,6 +70,7 @@ class Notifier:
         wording: the words of notices.
         digests: the weekly digest, if there is one.
         picture_of: draws the picture under the end of a run's story.
+        breathe: called before each run is looked at; it returns when nothing more urgent is to be done.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Notifier:
         wording: Wording = ENGLISH,
         digests: Digests | None = None,
         picture_of: PictureOf = lambda *_: None,
+        breathe: Callable[[], None] = lambda: None,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -95,6 +98,7 @@ class Notifier:
         self._audience_of = audience_of
         self._delivered = delivered
         self._digests = digests
+        self._breathe = breathe
         self._outbox = Outbox(messages, calls, pacing or Pacing())
         self._pictures = Pictures(self._outbox, picture_of)
         self._notices = Notices(
@@ -182,6 +186,7 @@ class Notifier:
             for run_id, version in self._pending(agenda):
                 if self._loop.stopping:
                     return 0.0
+                self._breathe()
                 wait = self._deliver(run_id)
                 self._looked[run_id] = (version, self._outbox.pacing.clock() + wait)
                 delay = min(delay, wait)
@@ -223,8 +228,8 @@ class Notifier:
         behind = row is None or row.shown_seq < run.last_seq or bool(problem)
         events = self._stories.of(run)
         if row is None or row.ts is None:
-            message = self._render_run(run, events, problem)
-            return self._outbox.post(Item(run.id, RUN, "", message, self._places(run)), row)
+            render = partial(self._render_run, run, events, problem)
+            return self._outbox.post(Item(run.id, RUN, "", render, self._places(run)), row)
         notice = self._notices.deliver(run, rows, events)
         glass = self._glass(run, events, rows) if behind else None
         entry = self._entry(run, events, rows, row) if behind else None
@@ -236,7 +241,7 @@ class Notifier:
             drawn = not self._pictures.due(run, rows)
             seq = run.last_seq if told and drawn else row.shown_seq
             urgent = run.status not in CAN_WAIT
-            edit = self._outbox.edit(row, self._render_run(run, events, problem), seq, urgent=urgent)
+            edit = self._outbox.edit(row, partial(self._render_run, run, events, problem), seq, urgent=urgent)
             if told and not drawn and edit is None:  # words first
                 return self._pictures.deliver(run, rows, events, row)
         dues = (self._notices.due_in(run, rows, events), self._people.due_in(run, events))
@@ -253,8 +258,8 @@ class Notifier:
         for event in events if place else ():
             row = rows.get((SECURITY, str(event.seq)))
             if event.kind is EventKind.BREAK_GLASS_USED and place and (row is None or row.ts is None):
-                message = render_glass(event, run, thread)
-                return self._outbox.post(Item(run.id, SECURITY, str(event.seq), message, (place,), None, FOR_EVER), row)
+                render = partial(render_glass, event, run, thread)
+                return self._outbox.post(Item(run.id, SECURITY, str(event.seq), render, (place,), None, FOR_EVER), row)
         return None
 
     def _places(self, run: UpgradeRun) -> tuple[str, ...]:
@@ -277,7 +282,7 @@ class Notifier:
             owner = self._audience_of(run.cluster).owner
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
-                item = Item(run.id, ENTRY, str(event.seq), message, (top.channel_id,), top.ts, FOR_EVER)
+                item = Item(run.id, ENTRY, str(event.seq), made(message), (top.channel_id,), top.ts, FOR_EVER)
                 return self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
         return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -39,6 +39,7 @@ class Messages(Protocol):
 
     def message(self, run_id: str, kind: str, key: str) -> StoredMessage | None: ...
     def messages(self, run_id: str) -> Sequence[StoredMessage]: ...
+    def named(self, kind: str, key: str) -> Sequence[StoredMessage]: ...
     def save_message(self, message: StoredMessage) -> None: ...
     def untold(self) -> Sequence[str]: ...
     def agenda(self) -> Sequence[AgendaItem]: ...
@@ -49,11 +50,17 @@ def payload_of(run_id: str, kind: str, key: str) -> dict[str, str]:
     return {"run": run_id, "kind": kind, "key": key}
 
 
+def made(message: Message) -> Callable[[], Message]:
+    """For an `Item` whose message is there already."""
+    return lambda: message
+
+
 @dataclass(frozen=True)
 class Item:
     """A message to post.
 
     Args:
+        render: makes it. Called only when it could go out now.
         key: tells messages of one kind apart; empty for the run message and the notice.
         places: channels by name or id, the first that takes it.
         thread: the ts of the message that it stands under, if any.
@@ -64,7 +71,7 @@ class Item:
     run_id: str
     kind: str
     key: str
-    message: Message
+    render: Callable[[], Message]
     places: tuple[str, ...]
     thread: str | None = None
     shown_seq: int = 0
@@ -140,10 +147,11 @@ class Outbox:
             self.messages.save_message(row)
             self._sure.add(item.name)
         found = None if item.name in self._sure else self._find(channel, item.payload, item.thread)
+        message = item.render()
         if found is None:
             self.pacing.take("chat.postMessage", channel)
             try:
-                channel, found = self._send(channel, item)
+                channel, found = self._send(channel, item, message)
             except SlackUnreachable:
                 self._sure.discard(item.name)
                 raise
@@ -155,7 +163,7 @@ class Outbox:
             "channel_id": channel,
             "ts": found,
             "shown_seq": item.shown_seq,
-            "content_hash": content_hash(item.message),
+            "content_hash": content_hash(message),
         }
         self.messages.save_message(row.model_copy(update=shown))
         self.problems.pop(item.name, None)
@@ -169,20 +177,20 @@ class Outbox:
             log.warning("cannot look up messages in %s: %s; what was begun there counts as not posted", channel, error)
             return None
 
-    def _send(self, channel: str, item: Item) -> tuple[str, str]:
+    def _send(self, channel: str, item: Item, message: Message) -> tuple[str, str]:
         """A public channel that the bot is not in is joined first; what Slack cannot read goes as plain text."""
 
-        def post(message: Message) -> tuple[str, str]:
-            return self.calls.post(channel, message, payload=item.payload, thread=item.thread, broadcast=item.broadcast)
+        def post(shown: Message) -> tuple[str, str]:
+            return self.calls.post(channel, shown, payload=item.payload, thread=item.thread, broadcast=item.broadcast)
 
         try:
-            return post(item.message)
+            return post(message)
         except SlackRefused as error:
             if error.code == "not_in_channel" and self._joined(channel):
-                return post(item.message)
+                return post(message)
             if error.code in _UNREADABLE:
                 log.exception("Slack does not take our blocks")
-                return post(Message(item.message.text))
+                return post(Message(message.text))
             raise
 
     def _joined(self, channel: str) -> bool:
@@ -202,25 +210,27 @@ class Outbox:
             log.exception("Slack does not take our blocks")
             self.calls.update(row.channel_id, row.ts or "", Message(message.text))
 
-    def edit(self, row: StoredMessage, message: Message, seq: int, *, urgent: bool) -> float | None:
+    def edit(self, row: StoredMessage, render: Callable[[], Message], seq: int, *, urgent: bool) -> float | None:
         """Bring a message to its newest state.
 
         Args:
+            render: makes it. Called only when it could go out now: with many runs most tries are too early.
             seq: what it shows then.
             urgent: it calls for a person or is the last state, so it goes before mere progress.
 
         Returns None when it is up to date, else real seconds until the next try. Raises SlackUnreachable.
         """
-        shown = row.model_copy(update={"shown_seq": seq, "content_hash": content_hash(message)})
-        if row.content_hash == shown.content_hash:
-            if shown != row:
-                self.messages.save_message(shown)
-            return None
         name = (row.run_id, row.kind, row.key)
         gap = 0.0 if urgent else self._edited_at.get(name, -EDIT_SECONDS) + EDIT_SECONDS - self.pacing.clock()
         wait = max(gap, self.pacing.wait("chat.update", row.channel_id, spare=0 if urgent else SPARE_EDITS))
         if wait > 0:
             return wait
+        message = render()
+        shown = row.model_copy(update={"shown_seq": seq, "content_hash": content_hash(message)})
+        if row.content_hash == shown.content_hash:
+            if shown != row:
+                self.messages.save_message(shown)
+            return None
         self.pacing.take("chat.update", row.channel_id)
         self._edited_at[name] = self.pacing.clock()
         try:

@@ -15,6 +15,7 @@ from functools import partial
 import click
 from slack_sdk import WebClient
 
+from bot.acks import Acks
 from bot.answers import Answers
 from bot.caller import Caller
 from bot.calling import call_policy, webhooks_of
@@ -137,10 +138,10 @@ def outside_of(settings: Settings) -> Outside:
 def make_server(settings: Settings, outside: Outside) -> Server:
     calls = SlackCalls(outside.slack, cards=settings.slack.task_cards == "auto")
     clusters, store = outside.clusters, outside.store
-    delivery = _Delivery()
+    delivery, acks = _Delivery(), Acks()
     access = access_of(settings, calls)
     known = with_discovered(settings, store.discovered())
-    service = service_over(known, store, clusters, access, delivery)
+    service = service_over(known, store, clusters, access, delivery, breathe=acks.first)
     whom = _Whom(known)
     notifier = Notifier(
         service,
@@ -151,6 +152,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         audience_of=whom.audience,
         calls_policy_of=whom.calls,
         delivered=service.delivery_changed,
+        breathe=acks.first,
         pacing=outside.pacing,
         wording=settings.announcements.wording,
         digests=_digests(settings, service, store),
@@ -169,11 +171,11 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     service.on_events(caller.wake)
     homes = Homes(store, calls, pacing=Pacing(outside.pacing.clock))
     service.on_events(homes.wake)
-    answers = Answers()
+    answers = Answers(acks)
     channel = settings.operations_channel
     files, command = RunFiles(service), settings.slack.command
     talk = Conversation(service, notifier, access, files, command, channel, homes=homes, later=answers.later)
-    listener = make_listener(settings.slack, make_app(settings.slack, calls, talk))
+    listener = make_listener(settings.slack, make_app(settings.slack, calls, talk, acks))
     health = Health(
         health_file(settings),
         {
@@ -201,10 +203,10 @@ def _discovery(
 def _favour_acks() -> None:
     """An ack has three seconds, and shares the interpreter with runs, deliveries and answers.
 
-    A thread that computes lets others in after a millisecond, not five. What is loaded by now stays for good, so the
-    garbage collector leaves it alone, and looks seldom at what lives long: that stopped all threads for up to 0.3 s.
+    A thread that computes lets others in after half a millisecond, not five. What is loaded by now stays for good, so
+    the garbage collector leaves it alone, and looks seldom at what lives long: that stopped all threads up to 0.3 s.
     """
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.0005)
     gc.freeze()
     gc.set_threshold(1_000, 20, 100)
 

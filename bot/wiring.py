@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,8 +99,15 @@ def access_of(settings: Settings, calls: SlackCalls | None) -> RoleAccess:
 
 
 def service_over(
-    settings: Settings, store: FleetStore, clusters: Clusters, access: Access, delivery: Delivery
+    settings: Settings,
+    store: FleetStore,
+    clusters: Clusters,
+    access: Access,
+    delivery: Delivery,
+    *,
+    breathe: Callable[[], None] = lambda: None,
 ) -> UpgradeService:
+    """``breathe``: called before each piece of work on a run; it returns when nothing more urgent is to be done."""
     return UpgradeService(
         store,
         clusters,
@@ -109,6 +116,7 @@ def service_over(
         delivery=delivery,
         clock=settings.make_clock(),
         settings=engine_settings(settings),
+        breathe=breathe,
     )
 
 

@@ -282,7 +282,7 @@ def _listed(talk: Conversation, caller: Caller, wanted: Command) -> Message:
         if under_way:
             return told
         return with_moves(told, first_moves(own_of(service, caller.user), Word.CALENDAR, Word.HISTORY))
-    return render_clusters(service.clusters(), service.version_seen)
+    return render_clusters(service.clusters(), service.versions_seen())
 
 
 def examine(talk: Conversation, caller: Caller, word: PlanWord, request: PlanRequest, tell: Tell) -> None:

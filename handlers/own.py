@@ -70,10 +70,11 @@ def _targets(
 ) -> dict[str, KubernetesVersion]:
     """A plan is made for versions only that EKS offers."""
     targets: dict[str, KubernetesVersion] = {}
+    versions = service.versions_seen()
     for run in newest:
         if run.plan is None or run.cluster not in names or names[run.cluster] in targets:
             continue
-        seen = service.version_seen(run.cluster)
+        seen = versions.get(run.cluster)
         if seen is not None and run.plan.to_version > seen.version:
             targets[names[run.cluster]] = run.plan.to_version
     return targets

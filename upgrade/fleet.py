@@ -118,18 +118,22 @@ class Fleet(ABC):
         """What is known of each configured cluster, without asking AWS; in the order of the configuration."""
         known = {one.cluster: one for one in self._store.facts()}
         found = {one.id: known.get(one.id, ClusterFacts(cluster=one.id)) for one in self.clusters()}
-        for run in (*self._store.unfinished(), *self._store.find(limit=_NEWEST_RUNS)):
+        for run in self._newest_runs():
             if run.cluster in found:
                 found[run.cluster] = with_run(found[run.cluster], run)
         return tuple(found.values())
 
-    def version_seen(self, cluster: ClusterId) -> VersionSeen | None:
-        """What a look or a run saw last of the control plane, without asking AWS; None when neither has looked."""
-        known = self._store.facts_of(cluster)
-        seen = [(known.seen_at, known.version)] if known else []
-        seen += [seen_version(run) or (None, None) for run in self._store.find(cluster=cluster, limit=2)]
-        at, version = max(((at, version) for at, version in seen if at and version), default=(None, None))
-        return VersionSeen(version=version, age=self.now() - at) if at and version else None
+    def versions_seen(self) -> dict[ClusterId, VersionSeen]:
+        """What a look or a run saw last of each control plane, without asking AWS; not of those that none has seen."""
+        seen = {one.cluster: (one.seen_at, one.version) for one in self._store.facts() if one.seen_at and one.version}
+        for run in self._newest_runs():
+            if found := seen_version(run):
+                seen[run.cluster] = max(found, seen.get(run.cluster, found))
+        now = self.now()
+        return {cluster: VersionSeen(version=version, age=now - at) for cluster, (at, version) in seen.items()}
+
+    def _newest_runs(self) -> tuple[UpgradeRun, ...]:
+        return (*self._store.unfinished(), *self._store.find(limit=_NEWEST_RUNS))
 
     def due_looks(self, every: timedelta) -> tuple[ClusterId, ...]:
         """Clusters that were not looked at for so long, or whose version a run has changed since; the stalest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, ParamSpec, Protocol, TypeVar
 
@@ -245,7 +246,8 @@ class InboxRow(Value):
     at: datetime
 
 
-class AgendaItem(Value):
+@dataclass(frozen=True, slots=True)
+class AgendaItem:
     """When an unfinished run wants to be looked at; ``requested`` when its inbox is not empty."""
 
     run_id: str
@@ -296,6 +298,10 @@ class RunStore(Protocol):
 
     def message(self, run_id: str, kind: str, key: str) -> StoredMessage | None: ...
     def messages(self, run_id: str) -> tuple[StoredMessage, ...]: ...
+    def named(self, kind: str, key: str) -> tuple[StoredMessage, ...]:
+        """Those of all runs."""
+        ...
+
     def save_message(self, message: StoredMessage) -> None: ...
     def untold(self) -> tuple[str, ...]:
         """Runs that have ended and whose run message (kind ``run``) is missing or does not show the end."""

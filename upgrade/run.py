@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -137,6 +137,9 @@ class BrokenGlass(Value):
     until: datetime
 
 
+_NOT_BEGUN: Final = StepState()
+
+
 class UpgradeRun(Value):
     """Everything about a run but its events. ``version`` counts saves (optimistic lock).
 
@@ -216,7 +219,7 @@ class UpgradeRun(Value):
         return self.request.cluster
 
     def step(self, step_id: str) -> StepState:
-        return self.steps.get(step_id, StepState())
+        return self.steps.get(step_id, _NOT_BEGUN)
 
 
 # -- Outcomes of a step -------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
         delivery: Delivery,
         clock: Clock,
         settings: EngineSettings | None = None,
+        breathe: Callable[[], None] = lambda: None,
     ) -> None:
         settings = settings or EngineSettings()
         Digesting.__init__(self, store, clusters)
@@ -105,7 +106,7 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
             freezes={one.id: one.policy.freezes for one in configured},
             on_saved=self._tell,
         )
-        self._runner = Runner(worker, store, clock, settings)
+        self._runner = Runner(worker, store, clock, settings, breathe)
 
     # -- the engine, for the composition root -----------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
             f"r-{self._clock.new_id()}", request, configured, now, actor=actor, channel=channel, start_at=start_at
         )
         self._store.create(run, [event])
-        self._runner.asked()
+        self._runner.wake()
         self._tell()
         return run
 
@@ -350,7 +351,7 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
         now = self._clock.now()
         row = InboxRow(run_id=run.id, kind=verb, actor=actor, origin=origin, payload=payload, at=now)
         if self._store.post(row):
-            self._runner.asked()
+            self._runner.wake()
 
 
 def _caught(act: Callable[[], R]) -> R | UpgradeError:

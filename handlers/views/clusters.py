@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from handlers.views import kit
@@ -18,16 +18,15 @@ NAME_ONE: Final = (
     "Name one under `clusters` in the bot's settings, or where to find them under `discovery`, and start it again; "
     "`eks-upgrade-bot doctor` says whether it is reached."
 )
-#: The version that a cluster is known to have; None when no run has looked at it.
-SeenOf = Callable[[ClusterId], VersionSeen | None]
 
 
-def render_clusters(clusters: Sequence[ConfiguredCluster], seen_of: SeenOf = lambda _: None) -> Message:
+def render_clusters(clusters: Sequence[ConfiguredCluster], seen: Mapping[ClusterId, VersionSeen]) -> Message:
+    """``seen``: the versions that clusters are known to have."""
     if not clusters:
         return Message("No cluster is configured.", [kit.section("No cluster is configured.", NAME_ONE)])
     title = count(len(clusters), "cluster")
     return Message(
-        title, [kit.section(f"*{title}*"), kit.section(*(cluster_line(one, seen_of(one.id)) for one in clusters))]
+        title, [kit.section(f"*{title}*"), kit.section(*(cluster_line(one, seen.get(one.id)) for one in clusters))]
     )
 
 

@@ -152,6 +152,9 @@ class MemoryStore:
     def messages(self, run_id: str) -> Sequence[StoredMessage]:
         return [row for row in self.rows.values() if row.run_id == run_id]
 
+    def named(self, kind: str, key: str) -> Sequence[StoredMessage]:
+        return [row for row in self.rows.values() if (row.kind, row.key) == (kind, key)]
+
     def save_message(self, message: StoredMessage) -> None:
         self.rows[message.run_id, message.kind, message.key] = message
 

@@ -6,12 +6,13 @@ import threading
 
 import pytest
 
+from bot.acks import Acks
 from bot.answers import Answers
 from tests.patience import LONGEST
 
 
 def test_work_is_done_later_and_elsewhere() -> None:
-    answers = Answers()
+    answers = Answers(Acks())
     go_on, done = threading.Event(), threading.Event()
     threads: list[str] = []
 
@@ -28,7 +29,7 @@ def test_work_is_done_later_and_elsewhere() -> None:
 
 
 def test_one_answer_that_hangs_holds_up_no_other() -> None:
-    answers = Answers()
+    answers = Answers(Acks())
     hangs, done = threading.Event(), threading.Event()
     answers.later(lambda: hangs.wait(LONGEST))
     answers.later(done.set)
@@ -38,7 +39,7 @@ def test_one_answer_that_hangs_holds_up_no_other() -> None:
 
 
 def test_after_the_stop_nothing_is_begun() -> None:
-    answers = Answers()
+    answers = Answers(Acks())
     answers.stop()
     with pytest.raises(RuntimeError):
         answers.later(lambda: None)

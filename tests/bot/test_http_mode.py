@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
+from bot.acks import Acks
 from bot.config import SlackSettings
 from bot.listener import HTTP_PATH, HttpListener, make_app
 from bot.slack import SlackCalls, make_client
@@ -39,7 +40,7 @@ def http() -> Iterator[tuple[HttpListener, SlackFace]]:
         calls = SlackCalls(make_client(settings))
         nobody: Any = None  # help asks nothing of them
         talk = Conversation(nobody, nobody, nobody, nobody)
-        listener = HttpListener(settings, make_app(settings, calls, talk))
+        listener = HttpListener(settings, make_app(settings, calls, talk, Acks()))
         listener.start()
         yield listener, face
         listener.stop()

@@ -81,7 +81,7 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
     assert_view(render_refusal_dialog(Dialog.ABORT, "Abort", explain(NotNow(word or "no", word)).text))
     assert_view(render_request_dialog(known, channel="", chosen=known[-1].id if known else None))
     for message in (
-        render_clusters(known),
+        render_clusters(known, {}),
         render_status(runs, lambda _: LINK),
         render_history(runs, PROD, lambda _: None),
         render_started(run, LINK),

@@ -176,8 +176,8 @@ class FakeService:
     def status(self) -> tuple[UpgradeRun, ...]:
         return (self.theirs,)
 
-    def version_seen(self, _cluster: ClusterId) -> VersionSeen:
-        return VersionSeen(version=self.seen, age=timedelta(0))
+    def versions_seen(self) -> dict[ClusterId, VersionSeen]:
+        return {cluster: VersionSeen(version=self.seen, age=timedelta(0)) for cluster in self.ids.values()}
 
 
 def test_ones_own_clusters_come_first_and_by_the_name_that_is_typed() -> None:
@@ -332,7 +332,7 @@ def test_where_there_is_nothing_the_first_moves_change_nothing() -> None:
     here = own("prod-eu", "lab")
     assert [one.text for one in first_moves(here, Word.CALENDAR)] == ["check prod-eu", "plan prod-eu", "calendar"]
     assert [one.text for one in first_moves(own(), Word.CALENDAR)] == ["calendar"]
-    assert "Name one under `clusters`" in "\n".join(mrkdwn_of(render_clusters([]).blocks))
+    assert "Name one under `clusters`" in "\n".join(mrkdwn_of(render_clusters([], {}).blocks))
     for nothing in (render_status([], lambda _: None), render_history([], None, lambda _: None)):
         assert "begins with a check or a plan" in "\n".join(mrkdwn_of(nothing.blocks))
     lab = next(one for one in here.names if one.name == "lab")

@@ -66,19 +66,18 @@ def test_a_look_reads_version_support_and_offers_and_survives_a_restart(tale: St
 def test_the_version_seen_is_the_newer_of_what_a_look_and_a_run_saw(tale: Story) -> None:
     tale.cluster.snapshot = healthy_snapshot("1.34")
     cluster = tale.configured.id
-    assert tale.service.version_seen(cluster) is None
+    assert tale.service.versions_seen() == {}
     tale.service.look_at(cluster)
     tale.clock.pass_(minutes=5)
-    assert tale.service.version_seen(cluster) == VersionSeen(version=k8s("1.34"), age=timedelta(minutes=5))
+    assert tale.service.versions_seen()[cluster] == VersionSeen(version=k8s("1.34"), age=timedelta(minutes=5))
     tale.start("1.35")
     tale.until(RunStatus.AWAITING_APPROVAL)
-    seen = tale.service.version_seen(cluster)
-    assert seen is not None
+    seen = tale.service.versions_seen()[cluster]
     assert seen.age < timedelta(minutes=5), "the run looked after the look"
     tale.clock.pass_(minutes=30)
     tale.cluster.change_plane(version=k8s("1.35"))
     tale.service.look_at(cluster)
-    assert tale.service.version_seen(cluster) == VersionSeen(version=k8s("1.35"), age=timedelta(0))
+    assert tale.service.versions_seen()[cluster] == VersionSeen(version=k8s("1.35"), age=timedelta(0))
 
 
 def test_a_look_that_fails_keeps_what_was_known_and_says_since_when(tale: Story) -> None:

@@ -19,8 +19,6 @@ _log = logging.getLogger(__name__)
 
 #: Real seconds: how often the store is asked although nobody woke us, for what another process has committed.
 _IDLE: Final = 1.0
-#: Real seconds between a request and the work that it causes: many requests at once are acknowledged meanwhile.
-_BREATH: Final = 0.1
 #: Real seconds until a run is tried again whose pass broke in a way that nobody foresaw.
 _BROKEN: Final = 2.0
 
@@ -29,16 +27,26 @@ class Runner:
     """Runs the engine between ``start`` and ``stop``. One run is never in two threads at once.
 
     Short jobs (check, plan) share the pool, at most half of it, and do not survive a crash.
+
+    Args:
+        breathe: called before each piece of work; it returns when nothing more urgent is to be done.
     """
 
-    def __init__(self, worker: RunWorker, store: RunStore, clock: Clock, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        worker: RunWorker,
+        store: RunStore,
+        clock: Clock,
+        settings: EngineSettings,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
         self._worker = worker
         self._store = store
         self._clock = clock
+        self._breathe = breathe
         self._pool = ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="engine")
         self._condition = threading.Condition()
         self._woken = False
-        self._asked = False
         self._stopping = False
         self._in_hand: set[str] = set()
         self._restarted: set[str] = set()
@@ -76,12 +84,6 @@ class Runner:
             self._woken = True
             self._condition.notify_all()
 
-    def asked(self) -> None:
-        """A person's request was committed. Its ack goes before the work that it causes."""
-        with self._condition:
-            self._asked = True
-        self.wake()
-
     def look_at_all(self) -> None:
         """Something changed that no row tells, such as Slack being back: look at every unfinished run now."""
         unfinished = {item.run_id for item in self._store.agenda()}
@@ -101,6 +103,7 @@ class Runner:
 
     def _dispatch(self) -> None:
         while not self._stopping:
+            self._breathe()
             with self._condition:
                 self._woken = False
             try:
@@ -111,9 +114,6 @@ class Runner:
             with self._condition:
                 if not self._woken and not self._stopping:
                     self._condition.wait(delay)
-                if self._asked:
-                    self._asked = False
-                    self._condition.wait_for(lambda: self._stopping, _BREATH)
 
     def _hand_out(self) -> float:
         """Give every due run to the pool; returns real seconds until the next one is due."""
@@ -144,11 +144,12 @@ class Runner:
             self._in_hand.discard(run_id)
 
     def _process(self, run_id: str) -> None:
+        self._breathe()
         try:
             if run_id in self._restarted:
                 self._worker.restarted(run_id)
                 self._restarted.discard(run_id)
-            run = self._worker.process(run_id, lambda: self._stopping)
+            run = self._worker.process(run_id, self._ends_here)
         except UnknownRun:
             self._release(run_id)
         except Exception:
@@ -162,6 +163,11 @@ class Runner:
                 if run.status.finished:
                     self._dues.pop(run_id)
             self._release(run_id)
+
+    def _ends_here(self) -> bool:
+        """Asked between two pieces of work."""
+        self._breathe()
+        return self._stopping
 
     def _release(self, run_id: str) -> None:
         with self._condition:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -78,5 +79,11 @@ def _readable(kind: type[M], rows: Sequence[dict[str, Any]]) -> tuple[M, ...]:
     found = []
     for row in rows:
         with suppress(ValidationError):
-            found.append(kind.model_validate_json(row["value"]))
+            found.append(_parsed(kind, row["value"]))
     return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(kind: type[M], text: str) -> M:
+    """What did not change is not parsed again: values are frozen, and these are read at every glance at the fleet."""
+    return kind.model_validate_json(text)

@@ -90,4 +90,15 @@ def discovered(db: Database) -> None:
     db.execute("create table discovered (cluster text primary key, found text not null) strict, without rowid")
 
 
-KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_fleet", "0003_discovered"})
+@migrations(name="0004_reports")
+def reports(db: Database) -> None:
+    """What the checks found of a run, out of its row: it is most of a run, and few saves change it."""
+    db.execute("create table reports (run_id text primary key references runs (id), report text) strict")
+    db.execute(
+        "insert into reports select id, json_extract(run, '$.report') from runs "
+        "where json_type(run, '$.report') = 'object'"
+    )
+    db.execute("update runs set run = json_remove(run, '$.report')")
+
+
+KNOWN = frozenset({"0001_runs_events_inbox_messages", "0002_fleet", "0003_discovered", "0004_reports"})

@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from upgrade.eks import ClusterId
 from upgrade.errors import DatabaseTooNew, RunChanged, RunInProgress, TemporaryError, UnknownRun
 from upgrade.events import UpgradeEvent
+from upgrade.findings import Report
 from upgrade.ports import AgendaItem, InboxRow, StoredMessage
 from upgrade.run import Intent, RunStatus, UpgradeRun
 from upgrade.store.fleet import FleetTables
@@ -30,12 +31,15 @@ _log = logging.getLogger(__name__)
 #: Engine threads wait long for the write lock; a listener has three seconds to acknowledge and gives up after one.
 BUSY_SECONDS: Final = 30.0
 LISTENER_BUSY_SECONDS: Final = 1.0
-#: Runs that are kept as they were read last: reading one anew costs milliseconds, and everybody reads all the time.
-_KEPT_RUNS: Final = 64
+#: Versions of runs that are kept as read or saved: reading one anew costs milliseconds, and all read all the time.
+_KEPT_RUNS: Final = 128
 _INSERT_EVENT: Final = "insert into events (run_id, seq, at, kind, event) values (?, ?, ?, ?, ?)"
 _INSERT_RUN: Final = """
     insert into runs (id, version, cluster, status, finished, holds_cluster, created_at, next_due_at, last_seq, run)
     values (:id, :version, :cluster, :status, :finished, :holds_cluster, :created_at, :next_due_at, :last_seq, :run)
+"""
+_PUT_REPORT: Final = """
+    insert into reports (run_id, report) values (?, ?) on conflict (run_id) do update set report = excluded.report
 """
 _UPDATE_RUN: Final = """
     update runs set version = :version, cluster = :cluster, status = :status, finished = :finished,
@@ -63,7 +67,7 @@ class SqliteStore(FleetTables):
         self._turn = threading.Lock()
         self._posts: SimpleQueue[tuple[InboxRow, Future[bool]]] = SimpleQueue()
         self._poster = ThreadPoolExecutor(1, thread_name_prefix="inbox")
-        self._kept: OrderedDict[str, tuple[int, UpgradeRun]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], UpgradeRun] = OrderedDict()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         db = self._db()
@@ -80,11 +84,13 @@ class SqliteStore(FleetTables):
     # -- runs and events --------------------------------------------------------------------------------------------
 
     def create(self, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> None:
-        columns, told = _columns(run), _event_rows(events)
-        with self._writing(LISTENER_BUSY_SECONDS) as db:
+        columns, reported, told = _columns(run), self._report_row(run), _event_rows(events)
+        with self._forgotten_if_it_fails(run), self._writing(LISTENER_BUSY_SECONDS) as db:
             with self._one_run_a_cluster(db, run):
                 db.execute(_INSERT_RUN, columns)
+            db.conn.executemany(_PUT_REPORT, reported)
             db.conn.executemany(_INSERT_EVENT, told)
+            self._keep(run)
         _log_events(run, events)
 
     def load(self, run_id: str) -> UpgradeRun:
@@ -94,15 +100,17 @@ class SqliteStore(FleetTables):
 
     def save(self, run: UpgradeRun, events: Sequence[UpgradeEvent], *, consumed: Sequence[int] = ()) -> UpgradeRun:
         saved = run.model_copy(update={"version": run.version + 1})
-        columns, told = {**_columns(saved), "old": run.version}, _event_rows(events)
-        with self._writing(BUSY_SECONDS) as db:
+        columns, reported, told = {**_columns(saved), "old": run.version}, self._report_row(run), _event_rows(events)
+        with self._forgotten_if_it_fails(saved), self._writing(BUSY_SECONDS) as db:
             with self._one_run_a_cluster(db, run):
                 found = db.execute(_UPDATE_RUN, columns)
             if found.rowcount != 1:
                 raise RunChanged(f"Run {run.id} was changed by somebody else since it was read.", "Read it again.")
+            db.conn.executemany(_PUT_REPORT, reported)
             db.conn.executemany(_INSERT_EVENT, told)
             for row_id in consumed:
                 db.execute("update inbox set consumed_by = ? where id = ?", [saved.version, row_id])
+            self._keep(saved)
         _log_events(run, events)
         return saved
 
@@ -119,7 +127,7 @@ class SqliteStore(FleetTables):
             AgendaItem(
                 run_id=row["id"],
                 version=row["version"],
-                due_at=row["next_due_at"],
+                due_at=datetime.fromisoformat(row["next_due_at"]) if row["next_due_at"] else None,
                 requested=bool(row["requested"]),
             )
             for row in rows
@@ -203,6 +211,10 @@ class SqliteStore(FleetTables):
 
     def messages(self, run_id: str) -> tuple[StoredMessage, ...]:
         rows = self._query("select * from messages where run_id = ? order by kind, key", [run_id])
+        return tuple(StoredMessage(**row) for row in rows)
+
+    def named(self, kind: str, key: str) -> tuple[StoredMessage, ...]:
+        rows = self._query("select * from messages where kind = ? and key = ? order by run_id", [kind, key])
         return tuple(StoredMessage(**row) for row in rows)
 
     def save_message(self, message: StoredMessage) -> None:
@@ -301,19 +313,41 @@ class SqliteStore(FleetTables):
         return tuple(self._read(row["id"], row["version"]) for row in rows)
 
     def _read(self, run_id: str, version: int) -> UpgradeRun:
-        """The run, parsed once a version: a version never changes (``save``), and values are frozen."""
+        """The run, parsed only if it was neither read nor saved here: a version never changes, values are frozen."""
         with self._lock:
-            kept = self._kept.get(run_id)
-        if kept is not None and kept[0] == version:
-            return kept[1]
-        (row,) = self._query("select version, run from runs where id = ?", [run_id])
+            kept = self._kept.get((run_id, version))
+            if kept is not None:
+                self._kept.move_to_end((run_id, version))
+                return kept
+        (row,) = self._query("select run, report from runs left join reports on run_id = id where id = ?", [run_id])
         run = UpgradeRun.model_validate_json(row["run"])
+        report = Report.model_validate_json(row["report"]) if row["report"] else None
+        return self._keep(run.model_copy(update={"report": report}))
+
+    def _report_row(self, run: UpgradeRun) -> list[tuple[str, str | None]]:
+        """What is to be written of its report: nothing, when that is the one of the version that is to be changed."""
         with self._lock:
-            self._kept[run_id] = (row["version"], run)
-            self._kept.move_to_end(run_id)
+            kept = self._kept.get((run.id, run.version))
+        if kept is not None and kept.report is run.report:
+            return []
+        return [(run.id, run.report.model_dump_json() if run.report else None)]
+
+    def _keep(self, run: UpgradeRun) -> UpgradeRun:
+        """Call it under the lock of the file, or for what was read: of two writers only one makes a version."""
+        with self._lock:
+            self._kept[run.id, run.version] = run
             if len(self._kept) > _KEPT_RUNS:
                 self._kept.popitem(last=False)
         return run
+
+    @contextmanager
+    def _forgotten_if_it_fails(self, run: UpgradeRun) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._kept.pop((run.id, run.version), None)
+            raise
 
     @contextmanager
     def _one_run_a_cluster(self, db: Database, run: UpgradeRun) -> Iterator[None]:
@@ -358,7 +392,7 @@ def _columns(run: UpgradeRun) -> dict[str, Any]:
         "created_at": _stamp(run.created_at),
         "next_due_at": _stamp(run.next_due_at) if run.next_due_at else None,
         "last_seq": run.last_seq,
-        "run": run.model_dump_json(),
+        "run": run.model_dump_json(exclude={"report"}),
     }
 
 

@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from tests.patience import LONGEST
 from tests.upgrade.runs import CLUSTER, NOW, make_finding, make_report, make_run
@@ -26,6 +27,7 @@ from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import PlanRequest
 from upgrade.ports import InboxRow, RunStore, StoredMessage
 from upgrade.run import Intent, RunStatus, UpgradeRun
+from upgrade.store.migrations import migrations
 from upgrade.store.ownership import DatabaseOwnership
 from upgrade.store.sqlite import SqliteStore
 
@@ -56,11 +58,59 @@ def test_it_is_the_store_that_the_engine_asks_for(store: SqliteStore) -> None:
     assert port.unfinished() == ()
 
 
-def test_a_run_comes_back_as_it_was_saved(store: SqliteStore) -> None:
+@pytest.fixture
+def later(store: SqliteStore, tmp_path: Path) -> Iterator[SqliteStore]:
+    """As a bot that is started again sees it: nothing is remembered."""
+    later = SqliteStore(tmp_path / "data" / "bot.db")
+    yield later
+    later.close()
+
+
+def test_a_run_comes_back_as_it_was_saved(store: SqliteStore, later: SqliteStore) -> None:
     run = make_run(RunStatus.RUNNING, report=make_report(make_finding()), last_seq=0)
     store.create(run, [event(1)])
+    assert store.load("run-1") == later.load("run-1") == run
+    assert store.events("run-1") == later.events("run-1") == (event(1),)
+
+
+def test_its_report_comes_back_as_it_was_saved_last(store: SqliteStore, later: SqliteStore) -> None:
+    first, second = make_report(make_finding()), make_report()
+    run = fresh()
+    store.create(run, [event(1)])
+    assert later.load("run-1").report is None
+    run = store.save(run.model_copy(update={"report": first}), [event(2)])
+    assert later.load("run-1") == run
+    run = later.save(later.load("run-1").model_copy(update={"report": second}), [event(3)])
     assert store.load("run-1") == run
-    assert store.events("run-1") == (event(1),)
+    run = store.save(store.load("run-1").model_copy(update={"report": None}), [event(4)])
+    assert later.load("run-1") == run
+
+
+def test_a_report_is_written_only_when_it_is_another(store: SqliteStore, later: SqliteStore, tmp_path: Path) -> None:
+    store.create(fresh().model_copy(update={"report": make_report(make_finding())}), [event(1)])
+    with closing(sqlite3.connect(tmp_path / "data" / "bot.db", isolation_level=None)) as other:
+        other.execute("update reports set report = ?", [make_report().model_dump_json()])  # so that it shows
+    run = store.save(store.load("run-1"), [event(2)])
+    assert later.load("run-1").report == make_report()
+    two = make_report(make_finding(), make_finding())
+    store.save(run.model_copy(update={"report": two}), [event(3)])
+    assert later.load("run-1").report == two
+
+
+def test_reports_of_an_older_version_are_kept(tmp_path: Path) -> None:
+    whole = make_run(RunStatus.RUNNING, report=make_report(make_finding()), last_seq=1)
+    bare = fresh("run-2", ELSEWHERE)
+    with closing(sqlite3.connect(tmp_path / "bot.db", isolation_level=None)) as connection:
+        migrations.apply(Database(connection), stop_before="0004_reports")
+        for run in (whole, bare):
+            connection.execute(
+                "insert into runs values (?, 0, ?, 'running', 0, 1, '2026-01-01', null, 1, ?)",
+                [run.id, str(run.cluster), run.model_dump_json()],
+            )
+    store = SqliteStore(tmp_path / "bot.db")
+    assert store.load(whole.id) == whole
+    assert store.load(bare.id) == bare
+    store.close()
 
 
 def test_a_save_counts_and_an_older_one_is_refused_with_its_events(store: SqliteStore) -> None:
@@ -72,6 +122,19 @@ def test_a_save_counts_and_an_older_one_is_refused_with_its_events(store: Sqlite
         store.save(run, [event(3)])
     assert [one.seq for one in store.events("run-1")] == [1, 2]
     assert [one.seq for one in store.events("run-1", after=1)] == [2]
+
+
+def test_what_failed_to_be_saved_is_never_read(store: SqliteStore, later: SqliteStore) -> None:
+    run = fresh()
+    store.create(run, [event(1)])
+    refused = run.model_copy(update={"in_charge": "U-1"})
+    with pytest.raises(sqlite3.IntegrityError):
+        store.save(refused, [event(1)])
+    assert store.load("run-1") == run
+    changed = later.save(run.model_copy(update={"in_charge": "U-2"}), [event(2)])
+    with pytest.raises(RunChanged):
+        store.save(refused, [event(2)])
+    assert store.load("run-1") == changed
 
 
 def test_an_event_number_is_never_used_twice_and_nothing_else_is_saved_then(store: SqliteStore) -> None:
