@@ -64,8 +64,9 @@ class Boundaries:
         self._times = int(times or 1)
         self._count = self._count_of_name = 0
         self._lock = threading.Lock()
-        #: Where the run stands, so that the same call at another point of the story is another boundary.
-        self.stage = "nowhere"
+        #: Where the run stands, so that the same call at another point of the story is another boundary: its status,
+        #: which is all that counts for what tells people, and its steps.
+        self.stage = ("nowhere", "")
 
     def around(self, name: str, act: Callable[[], T]) -> T:
         self.reach(f"before {name}")
@@ -76,7 +77,9 @@ class Boundaries:
 
     def reach(self, name: str) -> None:
         with self._lock:
-            place = _REPEATED.sub("again", f"{name} @ {self.stage}")
+            status, steps = self.stage
+            stage = status if _tells(name) else f"{status} {steps}"
+            place = _REPEATED.sub("again", f"{name} @ {stage}".strip())
             self._count += 1
             self._passed.write(f"{self._count} {place}\n")
             if self._meant(name, place):
@@ -104,6 +107,12 @@ def in_share(place: str, share: str) -> bool:
     number, _, of = share.partition("/")
     chosen = not _ordinary(place.partition(" @ ")[0]) or in_sample(place, ORDINARY)
     return chosen and share_of(place, int(of)) == int(number)
+
+
+def _tells(name: str) -> bool:
+    """A call to Slack, or a row of a message: as many entries are told as there are steps, all in one way."""
+    _, room, *words = name.split()
+    return room == "slack" or (room == "commit" and "message" in words)
 
 
 def _ordinary(name: str) -> bool:
@@ -211,7 +220,7 @@ def _tell_stages(store: SqliteStore, boundaries: Boundaries) -> None:
     def noted(run: UpgradeRun) -> UpgradeRun:
         going = [f"{step_id} {state.status}" for step_id, state in run.steps.items() if state.status not in _QUIET]
         settled = sum(state.status in (StepStatus.DONE, StepStatus.SKIPPED) for state in run.steps.values())
-        boundaries.stage = " ".join([run.status, f"{settled} settled", *going])
+        boundaries.stage = (run.status, " ".join([f"{settled} settled", *going]))
         return run
 
     vars(store)["load"] = lambda *values: noted(load(*values))
