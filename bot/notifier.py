@@ -23,6 +23,7 @@ from handlers.conversation import File
 from handlers.views.kit import Message
 from handlers.views.notice import ENGLISH
 from handlers.views.run import render_run
+from handlers.views.text import callable_owner
 from handlers.views.thread import render_entry, render_glass
 from handlers.views.wording import Wording
 from upgrade.calls import CallPolicy
@@ -34,6 +35,7 @@ from upgrade.run import UpgradeRun
 log = logging.getLogger(__name__)
 
 RUN, ENTRY, SECURITY = "run", "entry", "security"
+_REFUSED: Final = frozenset({EventKind.REQUEST_REFUSED, EventKind.APPROVAL_REFUSED})
 #: Real seconds without an answer after which we ask whether Slack is there, while runs are under way.
 QUIET_SECONDS: Final = 30.0
 #: Real seconds that a pass waits for more commits.
@@ -283,7 +285,10 @@ class Notifier:
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
                 item = Item(run.id, ENTRY, str(event.seq), made(message), (top.channel_id,), top.ts, FOR_EVER)
-                return self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
+                wait = self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
+                if wait == 0.0 and event.kind in _REFUSED and event.actor and callable_owner(event.actor):
+                    self.whisper(top.channel_id, event.actor, message)  # whoever asked may not have the thread open
+                return wait
         return None
 
     # -- out of reach -------------------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from handlers.ids import Action, RunRef, decode_cluster, decode_request, split_s
 from handlers.scheduling import lift_form, reschedule_form, schedule_form
 from handlers.views.buttons import waivable
 from handlers.views.dialogs import (
-    render_abort_dialog,
     render_approve_dialog,
     render_note_dialog,
     render_reject_dialog,
@@ -193,7 +192,7 @@ def _run_dialog(talk: Conversation, action: Action, caller: Caller, ref: RunRef)
     if action is Action.LIFT:
         return lift_form(talk, run)
     if action is Action.ABORT:
-        return render_abort_dialog(run, talk.service.what_abort_leaves(run.id))
+        return commands.abort_form(talk, caller, run)
     simple = {
         Action.APPROVE: render_approve_dialog,
         Action.REJECT: render_reject_dialog,

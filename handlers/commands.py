@@ -38,15 +38,15 @@ from handlers.scheduling import (
 )
 from handlers.views.calendar import render_calendar
 from handlers.views.clusters import render_clusters
-from handlers.views.dialogs import render_request_dialog
+from handlers.views.dialogs import render_abort_dialog, render_request_dialog
 from handlers.views.explained import render_explanation
 from handlers.views.help import render_help, render_word
 from handlers.views.kit import Message
+from handlers.views.limits import Block
 from handlers.views.moves import with_moves
 from handlers.views.plan import render_plan
 from handlers.views.report import render_report
 from handlers.views.runs import (
-    render_aborting,
     render_glass_noted,
     render_history,
     render_lifted,
@@ -127,16 +127,26 @@ def hear(
     except CommandUnclear as unclear:
         commit(partial(_refuse, unclear))
         return
-    if writes(wanted):
-        commit(partial(write, talk, caller, wanted, again=again))
-    elif opens_a_form(wanted):
+    if opens_a_form(wanted) or _asks_first(talk, wanted):
         ack_then_answer(partial(_open_dialog, talk, caller, client, wanted), ack, respond, talk, caller)
+    elif writes(wanted):
+        commit(partial(write, talk, caller, wanted, again=again))
     elif isinstance(wanted, RescheduleCommand) or (isinstance(wanted, ClusterCommand) and wanted.when is not None):
         ack_then_answer(partial(_offer, talk, caller, client, wanted), ack, respond, talk, caller)
     elif wanted == Look(Word.CALENDAR):
         ack_then_answer(partial(_calendar, talk, caller, client), ack, respond, talk, caller)
     else:
         ack_then_answer(partial(look, talk, caller, wanted, partial(say, respond)), ack, respond, talk, caller)
+
+
+def _asks_first(talk: Conversation, wanted: Command) -> bool:
+    """An abort of what has begun is for good: what it leaves behind is shown before, also to those who type it."""
+    if not isinstance(wanted, RunCommand) or wanted.word is not Word.ABORT:
+        return False
+    try:
+        return talk.service.run_of(wanted.subject).started_at is not None
+    except UpgradeError:
+        return False  # whoever writes says what is wrong
 
 
 def _refuse(unclear: CommandUnclear) -> NoReturn:
@@ -207,10 +217,8 @@ def lift(talk: Conversation, caller: Caller, run: UpgradeRun, freeze: str, reaso
 def steer(talk: Conversation, caller: Caller, word: RunWord, run: UpgradeRun) -> Message:
     """Do it; returns the answer for whoever typed it."""
     thread = talk.post.thread_link(run.id)
-    if word is Word.ABORT:
-        left = talk.service.abort(run.id, actor=caller.user, origin=caller.origin)
-        return render_aborting(run, left, thread)
-    verbs = {
+    verbs: dict[RunWord, Callable[..., object]] = {
+        Word.ABORT: talk.service.abort,
         Word.CANCEL: talk.service.cancel,
         Word.PAUSE: talk.service.pause,
         Word.RESUME: talk.service.resume,
@@ -342,9 +350,17 @@ def _open_dialog(talk: Conversation, caller: Caller, client: Any, wanted: Comman
         view = schedule_form(talk, request_of(talk, wanted), caller.channel)
     elif isinstance(wanted, RescheduleCommand):
         view = reschedule_form(talk, talk.service.run_of(wanted.subject))
+    elif isinstance(wanted, RunCommand):
+        view = abort_form(talk, caller, talk.service.run_of(wanted.subject))
     else:
         view = render_request_dialog(talk.service.clusters(), channel=caller.channel)
     open_dialog(client, caller.trigger, view)
+
+
+def abort_form(talk: Conversation, caller: Caller, run: UpgradeRun) -> Block:
+    """What an abort leaves behind, and the question. Raises NotAllowed, NotNow."""
+    talk.permit(caller.user, "abort", [run.cluster])
+    return render_abort_dialog(run, talk.service.what_abort_leaves(run.id))
 
 
 def _offer(talk: Conversation, caller: Caller, client: Any, wanted: ClusterCommand | RescheduleCommand) -> Message:

@@ -216,7 +216,8 @@ MANUAL: Final[Mapping[Word, Entry]] = {
     ),
     Word.ABORT: Entry(
         "stop for good; what is under way finishes",
-        "EKS cannot cancel an upgrade, so the update under way ends first; what is done stays done.",
+        "EKS cannot cancel an upgrade, so the update under way ends first; what is done stays done. Once work has "
+        "begun it asks first, and shows what is left behind.",
         "abort",
         _of_run(Word.ABORT),
     ),

@@ -8,27 +8,28 @@ from typing import Final
 
 from handlers.views import kit
 from handlers.views.kit import Message
-from handlers.views.left import abort_blocks
 from handlers.views.progress import Mark, status_line, versions
 from handlers.views.rests import until_start
 from handlers.views.text import code, count, duration, esc, link, local_time, person
 from handlers.words import RunWord, Word
 from upgrade.eks import ClusterId
 from upgrade.plan import PlanRequest
-from upgrade.run import AbortPreview, RunStatus, UpgradeRun
+from upgrade.run import RunStatus, UpgradeRun
 
 LinkOf = Callable[[str], str | None]
 _FIRST: Final = "An upgrade begins with a check or a plan, which change nothing."
 
+#: The engine looks up who may after the ack, so what is noted is not done yet.
+_JUDGED: Final = "if that is for you to say: the thread tells"
 _STEERED = {
     Word.PAUSE: "Nothing more is started; what is under way finishes.",
-    Word.RESUME: "It goes on, if that is for you to say: the thread tells.",
-    Word.RETRY: "The failed step is tried again, if that is for you to say: the thread tells.",
-    Word.RECHECK: "I look at the cluster again, if that is for you to say: the thread tells.",
-    Word.CANCEL: "It does not take place, if that is for you to say: the thread tells.",
+    Word.RESUME: f"It goes on, {_JUDGED}.",
+    Word.RETRY: f"The failed step is tried again, {_JUDGED}.",
+    Word.RECHECK: f"I look at the cluster again, {_JUDGED}.",
+    Word.CANCEL: f"It does not take place, {_JUDGED}.",
     Word.ACKNOWLEDGE: "It calls no more for what it called for.",
-    Word.TAKE_OVER: "It is in your hands, if that is for you to say: the thread tells.",
-    Word.ABORT: "It stops for good, if that is for you to say: the thread tells. What is under way finishes.",
+    Word.TAKE_OVER: f"It is in your hands, {_JUDGED}.",
+    Word.ABORT: f"It stops for good, {_JUDGED}. What is under way finishes.",
 }
 
 
@@ -64,36 +65,29 @@ def render_started(run: UpgradeRun, thread: str | None) -> Message:
 
 
 def render_steered(run: UpgradeRun, word: RunWord, thread: str | None) -> Message:
-    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: noted. {_STEERED[word]} {_where(run.id, thread)}")
-
-
-def render_aborting(run: UpgradeRun, left: AbortPreview, thread: str | None) -> Message:
-    """To whoever typed it, what the dialog of the button says before: what still finishes, and what is left behind."""
-    told = render_steered(run, Word.ABORT, thread)
-    return Message(told.text, [*told.blocks, *abort_blocks(run, left)]) if run.started_at else told
+    mark = Mark.CLOCK if _JUDGED in _STEERED[word] else Mark.DONE
+    return _line(f"{mark} {esc(run.cluster.name)}: noted. {_STEERED[word]} {_where(run.id, thread)}")
 
 
 def render_rescheduled(run: UpgradeRun, start_at: datetime | None, thread: str | None) -> Message:
     start = local_time(start_at) if start_at else "as soon as it may"
-    said = f"noted. It starts {start}, if that is for you to say: the thread tells."
-    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+    said = f"noted. It starts {start}, {_JUDGED}."
+    return _line(f"{Mark.CLOCK} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
 
 
 def render_lifted(run: UpgradeRun, freeze: str, thread: str | None) -> Message:
-    said = f"noted. The freeze “{esc(freeze)}” holds it no longer, if that is for you to say: the thread tells."
-    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+    said = f"noted. The freeze “{esc(freeze)}” holds it no longer, {_JUDGED}."
+    return _line(f"{Mark.CLOCK} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
 
 
 def render_glass_noted(run: UpgradeRun, thread: str | None) -> Message:
-    said = "noted. Its gate opens without further approvals, if that is for you to say: the thread tells."
+    said = f"noted. Its gate opens without further approvals, {_JUDGED}."
     return _line(f"{Mark.WARNING} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
 
 
 def render_muted(run: UpgradeRun, lasts: timedelta, thread: str | None) -> Message:
-    said = (
-        f"noted. It calls nobody of what is known for {duration(lasts)}, if that is for you to say: the thread tells."
-    )
-    return _line(f"{Mark.DONE} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
+    said = f"noted. It calls nobody of what is known for {duration(lasts)}, {_JUDGED}."
+    return _line(f"{Mark.CLOCK} {esc(run.cluster.name)}: {said} {_where(run.id, thread)}")
 
 
 def render_noted(run: UpgradeRun, thread: str | None) -> Message:

@@ -534,16 +534,29 @@ def test_abort_names_what_will_still_finish(desk: Desk) -> None:
     assert "is being aborted" in late
 
 
-def test_a_typed_abort_is_answered_with_what_will_still_finish(desk: Desk) -> None:
+def test_a_typed_abort_asks_first_once_work_has_begun(desk: Desk) -> None:
     slow(desk)
     run = started(desk)
     desk.approve()
     desk.until(lambda: any(state.update_id for state in desk.server.service.run(run.id).steps.values()))
-    told = desk.answer("abort prod-eu")
-    assert "It stops for good" in told
+    assert desk.type("abort prod-eu", "ada").ok
+    view = desk.dialog("ada")
+    told = said(view)
     assert "Will still finish" in told
     assert "Control plane to `1.35`, update" in told
+    assert desk.server.service.run(run.id).intent is Intent.GO
+    assert "That is for" in desk.answer("abort prod-eu", "cy")
+    assert desk.dialogs("cy") == []
+    assert desk.face.people.submit_view("ada", view.id).ok
     desk.until(lambda: desk.server.service.run(run.id).intent is Intent.ABORT)
+
+
+def test_who_may_not_reads_so_beside_the_thread(desk: Desk) -> None:
+    started(desk)
+    assert "🕒" in desk.answer("abort prod-eu", "cy")  # who may is looked up after the ack
+    desk.until(lambda: any("may not abort" in said(one) for one in desk.whispers("cy")))
+    desk.entry("<@U0CY> may not abort")
+    assert not any("may not abort" in said(one) for one in desk.whispers("ada"))
 
 
 def test_a_failed_step_is_told_in_plain_words_and_retried(desk: Desk) -> None:

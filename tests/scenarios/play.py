@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from handlers.ids import Dialog
 from sandbox.bot_process import BotProcess
 from sandbox.scenario import Scenario
 from sandbox.slack import Message, Outcome, RateLimits, SlackFace, View
@@ -21,7 +22,7 @@ from tests.held import HeldClock
 from tests.patience import LONGEST, SLACK_SECONDS
 from upgrade.checklist import unticked
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.run import RunStatus, StepStatus, UpgradeRun
+from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 from upgrade.store.sqlite import SqliteStore
 
 ROOT: Final = Path(__file__).parents[2]
@@ -274,9 +275,21 @@ class Play:
         try:
             yield run
         finally:
-            if not self.run(run.id).status.finished:
-                self.types("ana", f"abort {run.id}")
+            self.aborts("ana", run.id)
             self.ends(run.id)
+
+    def aborts(self, who: str, run_id: str) -> None:
+        """Type it, if nobody did before, and answer the question that is asked once work has begun."""
+
+        def over() -> bool:
+            run = self.run(run_id)
+            return run.intent is Intent.ABORT or run.status.finished
+
+        if not over():
+            self.types(who, f"abort {run_id}")
+        self.until(lambda: over() or not self.no_dialog(who), "the abort, or its question")
+        if not over():
+            self.slack.people.submit_view(who, self.dialog(who, Dialog.ABORT).id)
 
     def approved(self, run_id: str, *who: str) -> None:
         self.until_status(run_id, RunStatus.AWAITING_APPROVAL)
