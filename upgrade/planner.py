@@ -232,7 +232,7 @@ class _Draft:
 
     def move_control_plane(self, version: KubernetesVersion) -> None:
         if self.came_from:
-            self.notes.append(f"From control plane {version} on, there is no way back to {self.came_from} (C-30).")
+            self.notes.append(f"From control plane {version} on, there is no way back to {self.came_from}.")  # C-30
         step = ControlPlaneStep(version=version, if_groups_must_match=self._lagging_groups())
         self.came_from = self.version
         self.add(f"control-plane@{version}", "control-plane", f"Control plane to {version}", [step])
@@ -372,7 +372,7 @@ class _Draft:
             verify = VerifyStep(version=version, after="nodes")
             self.add(verify.id, "verify", f"Verify nodes on {version}", [verify])
             if self.came_from:
-                back = f"the control plane goes back to {self.came_from} only after them (C-33)"
+                back = f"the control plane goes back to {self.came_from} only after them"  # C-33
                 self.notes.append(f"From nodes on {version} on, {back}.")
 
     def _rotation(self, group: Nodegroup) -> NodegroupStep:

@@ -8,7 +8,7 @@ from typing import Literal
 from handlers.ids import Action, RunRef
 from handlers.views import kit
 from handlers.views.limits import Block
-from handlers.views.progress import Minutes
+from handlers.views.progress import Minutes, way
 from handlers.views.rests import holding_freeze
 from upgrade.checklist import unticked
 from upgrade.errors import UpgradeError
@@ -156,7 +156,7 @@ def approval_text(run: UpgradeRun) -> str:
     if plan is None:
         return f"Approve {run.cluster.name}."
     lasts = Minutes(*total_minutes(plan))
-    what = f"{plan.cluster.name} {plan.from_version} to {plan.to_version}, about {lasts}."
+    what = f"{plan.cluster.name} {way(plan)}, about {lasts}."
     phase = next((phase.title for phase in plan.phases if phase.gate and phase.gate == run.waiting_for), "")
     gate = f" Phase: {phase}." if phase else ""
     return f"{what}{gate} EKS cannot cancel what is under way."

@@ -9,7 +9,7 @@ from handlers.views import kit
 from handlers.views.checklist import checklist_blocks
 from handlers.views.kit import Message
 from handlers.views.limits import Block
-from handlers.views.progress import Mark, Minutes, estimate_basis
+from handlers.views.progress import Mark, Minutes, estimate_basis, way
 from handlers.views.report import blockers_line
 from handlers.views.rests import rest_of, rests_of, work_times_lines
 from handlers.views.text import code, count, duration, esc, person, until
@@ -47,7 +47,7 @@ def render_plan(
         startable: show Start and Schedule.
         times: when the cluster may be worked on.
     """
-    title = f"{plan.cluster.name}: plan {plan.from_version} → {plan.to_version}"
+    title = f"{plan.cluster.name}: plan {way(plan)}"
     hours = work_times_lines(times, report.taken_at) if times else ()
     blocks = [kit.header(title), *plan_blocks(plan, checklist_blocks(plan), hours)]
     if report.blockers:

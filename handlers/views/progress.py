@@ -139,10 +139,16 @@ def gate_title(run: UpgradeRun, gate: str | None) -> str:
     return "the plan" if gate in (None, "", "plan") else f"“{esc(title)}”"
 
 
+def way(plan: UpgradePlan) -> str:
+    """``1.34 → 1.36``; ``to 1.36`` when the control plane is there already, and the rest follows."""
+    there = plan.from_version == plan.to_version
+    return f"to {plan.to_version}" if there else f"{plan.from_version} → {plan.to_version}"
+
+
 def versions(run: UpgradeRun) -> str:
     """``1.34 → 1.36``; before there is a plan, what was asked for."""
     if run.plan is not None:
-        return f"{run.plan.from_version} → {run.plan.to_version}"
+        return way(run.plan)
     target = str(run.request.target) if run.request.target else "the next minor"
     return f"{run.report.from_version} → {run.report.target}" if run.report else f"to {target}"
 

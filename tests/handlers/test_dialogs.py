@@ -9,6 +9,7 @@ import pytest
 from handlers.errors import explain
 from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.modals import FieldWrong, command_of, fields_of
+from handlers.views.buttons import approval_text
 from handlers.views.clusters import render_clusters
 from handlers.views.dialogs import (
     render_abort_dialog,
@@ -19,6 +20,7 @@ from handlers.views.dialogs import (
     render_request_dialog,
     render_waive_dialog,
 )
+from handlers.views.progress import versions
 from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
 from handlers.words import ClusterCommand, Word
 from sandbox.slack.blocks import validate_view
@@ -102,6 +104,25 @@ def with_items(word: str, number: int) -> UpgradeRun:
     ticks = tuple(Tick(item=item.id, by=word, at=samples.NOW) for item in items[:1])
     plan = samples.two_hops().model_copy(update={"checklist": items})
     return samples.run(RunStatus.AWAITING_APPROVAL, plan=plan, ticks=ticks)
+
+
+def test_who_approves_reads_what_cannot_be_taken_back() -> None:
+    noted = samples.two_hops().model_copy(update={"notes": ("From control plane 1.36 on, there is no <way> back.",)})
+    ref = RunRef("r", noted.digest, "plan")
+    view = render_approve_dialog(samples.run(RunStatus.AWAITING_APPROVAL, plan=noted), ref)
+        samples.run(RunStatus.AWAITING_APPROVAL, plan=noted), RunRef("r", noted.digest, "plan")
+    )
+    told = "\n".join(mrkdwn_of(view["blocks"]))
+    assert "EKS cannot cancel what is under way." in told
+    assert "Way back: the control plane to 1.35 only" in told
+    assert "there is no &lt;way&gt; back" in told
+
+
+def test_a_plan_whose_control_plane_is_there_already_names_one_version() -> None:
+    rest = samples.two_hops().model_copy(update={"from_version": samples.V36, "to_version": samples.V36})
+    run = samples.run(RunStatus.AWAITING_APPROVAL, plan=rest)
+    assert versions(run) == "to 1.36"
+    assert f"{run.cluster.name} to 1.36, about" in approval_text(run)
 
 
 def test_the_longest_check_list_is_whole_in_its_dialog() -> None:

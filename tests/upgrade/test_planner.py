@@ -734,8 +734,8 @@ def test_what_is_approved_covers_how_long_a_version_is_watched() -> None:
 
 def test_the_plan_says_which_way_back_each_hop_and_the_nodes_give_up() -> None:
     assert plan(healthy_snapshot("1.34"), "1.36").notes == (
-        "From control plane 1.36 on, there is no way back to 1.34 (C-30).",
-        "From nodes on 1.36 on, the control plane goes back to 1.35 only after them (C-33).",
+        "From control plane 1.36 on, there is no way back to 1.34.",
+        "From nodes on 1.36 on, the control plane goes back to 1.35 only after them.",
     )
     behind = with_kubelets(with_group(healthy_snapshot("1.34"), "core", version=k8s("1.33")), "core", "1.33")
     assert plan(behind, None, Scope.NODES).notes == ()

@@ -85,6 +85,7 @@ async function send(dialog, view, surface) {
     block?.querySelector(".input-error")?.append(text);
   }
   dialog.querySelector(".wrong input, .wrong textarea, .wrong select")?.focus();
+  dialog.querySelector(".wrong .input-error")?.scrollIntoView({ block: "nearest" });
 }
 
 function clear(dialog) {
