@@ -110,8 +110,6 @@ def test_who_approves_reads_what_cannot_be_taken_back() -> None:
     noted = samples.two_hops().model_copy(update={"notes": ("From control plane 1.36 on, there is no <way> back.",)})
     ref = RunRef("r", noted.digest, "plan")
     view = render_approve_dialog(samples.run(RunStatus.AWAITING_APPROVAL, plan=noted), ref)
-        samples.run(RunStatus.AWAITING_APPROVAL, plan=noted), RunRef("r", noted.digest, "plan")
-    )
     told = "\n".join(mrkdwn_of(view["blocks"]))
     assert "EKS cannot cancel what is under way." in told
     assert "Way back: the control plane to 1.35 only" in told
