@@ -161,12 +161,15 @@ class Play:
         if not outcome.ok or not asks:
             return outcome
         # Somebody else may have ticked it all meanwhile: then there is no dialog, and the click was the decision.
+
+        def asked() -> list[View]:
+            return self._dialogs(who, Dialog.APPROVE, run_id)
+
         self.until(
-            lambda: not self.no_dialog(who) or len(self.whispers(who)) > heard or len(self._acts(user, run_id)) > told,
+            lambda: asked() or len(self.whispers(who)) > heard or len(self._acts(user, run_id)) > told,
             f"the dialog behind Approve for {who}",
         )
-        if not self.no_dialog(who):
-            view = self.dialog(who)
+        for view in asked()[-1:]:
             outcome = self.slack.people.submit_view(who, view.id, every_box(view.blocks))
             self.until(lambda: not self.store.inbox(run_id), "the decision to be taken in")
         return outcome
@@ -185,13 +188,18 @@ class Play:
 
     def dialog(self, who: str, kind: str = "") -> View:
         """The dialog in front of this person, once there is one; ``kind``: a callback id, where others may be left."""
-        user = self.slack.workspace.user(who).id
+        return self.until(lambda: self._dialogs(who, kind), f"a dialog {kind} for {who}")[-1]
 
-        def there() -> list[View]:
-            opened = self.slack.workspace.modals.on_screen(user)
-            return [one for one in opened if kind in ("", one.content.get("callback_id"))]
+    def _dialogs(self, who: str, kind: str = "", run_id: str = "") -> list[View]:
+        opened = self.slack.workspace.modals.on_screen(self.slack.workspace.user(who).id)
+        fits = [one for one in opened if kind in ("", one.content.get("callback_id"))]
+        return [one for one in fits if run_id in str(one.content.get("private_metadata", ""))]
 
-        return self.until(there, f"a dialog {kind} for {who}")[-1]
+    def closes_what_is_left(self) -> None:
+        """Every dialog that somebody opened and neither sent nor closed."""
+        for user in tuple(self.slack.workspace.users):
+            for view in reversed(self.slack.workspace.modals.on_screen(user)):
+                self.slack.workspace.modals.close(view)
 
     def no_dialog(self, who: str) -> bool:
         return not self.slack.workspace.modals.on_screen(self.slack.workspace.user(who).id)
@@ -287,9 +295,9 @@ class Play:
 
         if not over():
             self.types(who, f"abort {run_id}")
-        self.until(lambda: over() or not self.no_dialog(who), "the abort, or its question")
-        if not over():
-            self.slack.people.submit_view(who, self.dialog(who, Dialog.ABORT).id)
+        self.until(lambda: over() or self._dialogs(who, Dialog.ABORT, run_id), "the abort, or its question")
+        for view in self._dialogs(who, Dialog.ABORT, run_id):
+            self.slack.people.submit_view(who, view.id)
 
     def approved(self, run_id: str, *who: str) -> None:
         self.until_status(run_id, RunStatus.AWAITING_APPROVAL)

@@ -39,6 +39,12 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
         yield play
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_left_in_front_of_anybody(play: Play) -> Iterator[None]:
+    yield
+    play.closes_what_is_left()
+
+
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from tests.upgrade.snapshots import TAKEN_AT
 from upgrade.engine.clock import ScaledClock
 from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.settings import EngineSettings
+from upgrade.errors import TemporaryError
 from upgrade.events import EventKind
 from upgrade.plan import PlanRequest, Scope, UpgradePolicy
 from upgrade.run import RunStatus, StepStatus, UpgradeRun
@@ -62,10 +63,18 @@ class Bot:
         wait_for(lambda: self.run(run_id).status is RunStatus.AWAITING_APPROVAL)
         run = self.run(run_id)
         assert run.plan is not None
-        ticked = [item.id for item in run.plan.checklist]
-        self.service.approve(
-            run_id, gate=PLAN_GATE, digest=run.plan.digest, actor="U-A", origin=f"approve-{run_id}", ticked=ticked
-        )
+        ticked, digest = [item.id for item in run.plan.checklist], run.plan.digest
+
+        def committed() -> bool:
+            try:
+                self.service.approve(
+                    run_id, gate=PLAN_GATE, digest=digest, actor="U-A", origin=f"approve-{run_id}", ticked=ticked
+                )
+            except TemporaryError:  # the disk stood still for a second: as people are told, once more
+                return False
+            return True
+
+        wait_for(committed)
 
     def run(self, run_id: str) -> UpgradeRun:
         return self.store.load(run_id)
