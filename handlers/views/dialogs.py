@@ -12,7 +12,7 @@ from handlers.views.checklist import item_line, ticked_blocks
 from handlers.views.clusters import NAME_ONE
 from handlers.views.left import abort_blocks
 from handlers.views.limits import Block
-from handlers.views.plan import undo_lines
+from handlers.views.plan import way_back
 from handlers.views.text import esc
 from handlers.words import Word
 from upgrade.checklist import unticked
@@ -89,7 +89,7 @@ def render_approve_dialog(run: UpgradeRun, ref: RunRef) -> Block:
         *(kit.section(*map(item_line, group)) for group in groups),
         *kit.checkboxes(Input.TICKS, "I have looked after", [kit.option(item.title, item.id) for item in left]),
     ]
-    if run.plan is not None and (no_way_back := (*undo_lines(run.plan)[1:], *run.plan.notes)):
+    if run.plan is not None and (no_way_back := (*way_back(run.plan), *run.plan.notes)):
         blocks.insert(1, kit.context(*map(esc, no_way_back)))
     title = f"Approve {run.cluster.name}?"
     return kit.modal(Dialog.APPROVE, title, blocks, submit="Approve", metadata=ref.encode())

@@ -149,14 +149,16 @@ def _summary(plan: UpgradePlan) -> str:
 
 
 def undo_lines(plan: UpgradePlan) -> list[str]:
-    """What cannot be taken back (C-30, C-33, C-38)."""
-    lines = ["EKS cannot cancel an update under way: Abort stops before the next step."]
+    """What cannot be taken back (C-38)."""
+    return ["EKS cannot cancel an update under way: Abort stops before the next step.", *way_back(plan)]
+
+
+def way_back(plan: UpgradePlan) -> list[str]:
+    """Of the control plane, if the plan moves it (C-30, C-33)."""
     moves = [step.version for _, step in plan.steps() if isinstance(step, ControlPlaneStep)]
-    if moves:
-        lines.append(
-            f"Way back: the control plane to {moves[-1].previous} only, within 7 days, nodes and add-ons first."
-        )
-    return lines
+    if not moves:
+        return []
+    return [f"Way back: the control plane to {moves[-1].previous} only, within 7 days, nodes and add-ons first."]
 
 
 def _buttons(
