@@ -217,7 +217,7 @@ def lift(talk: Conversation, caller: Caller, run: UpgradeRun, freeze: str, reaso
 def steer(talk: Conversation, caller: Caller, word: RunWord, run: UpgradeRun) -> Message:
     """Do it; returns the answer for whoever typed it."""
     thread = talk.post.thread_link(run.id)
-    verbs: dict[RunWord, Callable[..., object]] = {
+    verbs = {
         Word.ABORT: talk.service.abort,
         Word.CANCEL: talk.service.cancel,
         Word.PAUSE: talk.service.pause,

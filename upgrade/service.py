@@ -306,10 +306,9 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
     def retry(self, run_id: str, *, actor: str, origin: str) -> None:
         self._ask("retry", run_id, actor, origin, must_have_failed)
 
-    def abort(self, run_id: str, *, actor: str, origin: str) -> AbortPreview:
-        """Returns what still finishes and what is left behind, as ``what_abort_leaves`` tells it before."""
+    def abort(self, run_id: str, *, actor: str, origin: str) -> None:
+        """End a run for good. ``what_abort_leaves`` tells before what that means. Raises NotNow."""
         self._ask("abort", run_id, actor, origin, must_be_going)
-        return abort_preview(self.run(run_id))
 
     def cancel(self, run_id: str, *, actor: str, origin: str) -> None:
         """Abort a run that has not begun. Raises NotNow when it has."""
