@@ -25,6 +25,7 @@ from upgrade.ports import AgendaItem, InboxRow, StoredMessage
 from upgrade.run import Intent, RunStatus, UpgradeRun
 from upgrade.store.fleet import FleetTables
 from upgrade.store.migrations import KNOWN, migrations
+from upgrade.store.ownership import one_at_a_time
 
 _log = logging.getLogger(__name__)
 
@@ -70,13 +71,17 @@ class SqliteStore(FleetTables):
         self._kept: OrderedDict[tuple[str, int], UpgradeRun] = OrderedDict()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        db = self._db()
-        db.conn.execute("pragma journal_mode = wal")
-        with self._writing(BUSY_SECONDS):
+        # SQLite does not wait for a lock when the journal's mode changes: of two processes that do, one would fail.
+        with one_at_a_time(path.parent):
+            self._db().conn.execute("pragma journal_mode = wal")
+            self._make_schema()
+
+    def _make_schema(self) -> None:
+        with self._writing(BUSY_SECONDS) as db:
             newer = {one.name for one in migrations.applied(db)} - KNOWN
             if newer:
                 raise DatabaseTooNew(
-                    f"The database {path.name} was written by a newer version ({', '.join(sorted(newer))}).",
+                    f"The database {self._path.name} was written by a newer version ({', '.join(sorted(newer))}).",
                     "Use that version, or another database.",
                 )
             migrations.apply(db)
