@@ -20,6 +20,7 @@ class Acks:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._under_way = 0
+        self._mine = threading.local()
         self._last = float("-inf")
 
     @contextmanager
@@ -27,9 +28,11 @@ class Acks:
         """While a request is acknowledged."""
         with self._changed:
             self._under_way += 1
+        self._mine.under_way = True
         try:
             yield
         finally:
+            self._mine.under_way = False
             with self._changed:
                 self._under_way -= 1
                 self._last = time.monotonic()
@@ -37,7 +40,9 @@ class Acks:
                     self._changed.notify_all()
 
     def first(self) -> None:
-        """Wait until none is under way, for a second at most."""
+        """Wait until none is under way, for a second at most. A request that calls it does not wait for itself."""
+        if getattr(self._mine, "under_way", False):
+            return
         until = time.monotonic() + _PATIENCE
         with self._changed:
             while (wait := self._wait()) > 0 and time.monotonic() < until:

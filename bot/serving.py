@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -119,26 +119,32 @@ class Server:
 
 @dataclass
 class Outside:
-    """What a server reaches outside of its own memory, and how often it looks at the clock."""
+    """What a server reaches outside of its own memory, and how often it looks at the clock.
+
+    ``acks`` is here for the calls of ``clusters``, which come after them.
+    """
 
     store: SqliteStore
     clusters: ConfiguredClusters
     slack: WebClient
     pacing: Pacing
     webhooks: tuple[Webhook, ...] = ()
+    acks: Acks = field(default_factory=Acks)
     tick_seconds: float = TICK_SECONDS
 
 
 def outside_of(settings: Settings) -> Outside:
     store = SqliteStore(settings.database)
-    clusters = ConfiguredClusters(reachable(with_discovered(settings, store.discovered())))
-    return Outside(store, clusters, make_client(settings.slack), Pacing(), webhooks_of(settings))
+    acks = Acks()
+    known = reachable(with_discovered(settings, store.discovered()))
+    clusters = ConfiguredClusters(known, breathe=acks.first)
+    return Outside(store, clusters, make_client(settings.slack), Pacing(), webhooks_of(settings), acks)
 
 
 def make_server(settings: Settings, outside: Outside) -> Server:
     calls = SlackCalls(outside.slack, cards=settings.slack.task_cards == "auto")
     clusters, store = outside.clusters, outside.store
-    delivery, acks = _Delivery(), Acks()
+    delivery, acks = _Delivery(), outside.acks
     access = access_of(settings, calls)
     known = with_discovered(settings, store.discovered())
     service = service_over(known, store, clusters, access, delivery, breathe=acks.first)

@@ -48,6 +48,14 @@ def test_an_ack_that_does_not_come_holds_work_up_for_a_second_only() -> None:
     thread.join(LONGEST)
 
 
+def test_what_a_request_does_itself_waits_for_nothing() -> None:
+    acks = Acks()
+    with acks.one(), acks.one():
+        since = time.monotonic()
+        acks.first()
+        assert time.monotonic() - since < 0.9
+
+
 def test_a_request_that_fails_waits_no_longer() -> None:
     acks = Acks()
     with suppress(ZeroDivisionError), acks.one():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from upgrade.eks import ClusterId
@@ -39,11 +39,23 @@ class ConfiguredCluster(Value):
 
 
 class ConfiguredClusters:
-    """Gateways for the configured clusters, made once for reading and once a run."""
+    """Gateways for the configured clusters, made once for reading and once a run.
 
-    def __init__(self, clusters: Iterable[ConfiguredCluster], sessions: AwsSessions | None = None) -> None:
+    Args:
+        breathe: called before each call and before its answer is decoded; it returns when nothing more urgent is to be
+            done.
+    """
+
+    def __init__(
+        self,
+        clusters: Iterable[ConfiguredCluster],
+        sessions: AwsSessions | None = None,
+        *,
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clusters = {cluster.id: cluster for cluster in clusters}
-        self._sessions = sessions or AwsSessions()
+        self._sessions = sessions or AwsSessions(breathe)
+        self._breathe = breathe
         self._lock = threading.Lock()
         self._made: dict[ClusterId, Gateways] = {}
         self._runs: OrderedDict[tuple[ClusterId, str], Gateways] = OrderedDict()
@@ -107,8 +119,7 @@ class ConfiguredClusters:
             return None
         return self._sessions.session(known.change, known.id.region, name=READ_SESSION_NAME)
 
-    @staticmethod
-    def _gateways(cluster: ClusterId, reach: Reach, session: AwsSession, changing: AwsSession | None) -> Gateways:
+    def _gateways(self, cluster: ClusterId, reach: Reach, session: AwsSession, changing: AwsSession | None) -> Gateways:
         aws = BotoAwsGateway(cluster, session, changing)
 
         def locate() -> Endpoint:
@@ -118,4 +129,4 @@ class ConfiguredClusters:
 
         if isinstance(reach, AwsOnly):
             return aws, UnreachedKubeGateway()
-        return aws, HttpKubeGateway(cluster.name, locate, lambda: session.cluster_token(cluster.name))
+        return aws, HttpKubeGateway(cluster.name, locate, lambda: session.cluster_token(cluster.name), self._breathe)

@@ -48,6 +48,27 @@ def test_reading_and_changing_use_their_own_roles(aws_stub: AwsStub, kube_stub: 
     clusters.close()  # type: ignore[attr-defined]
 
 
+def test_a_call_and_the_decoding_of_its_answer_let_others_go_first(
+    aws_stub: AwsStub, kube_stub: KubeStub, authority: Authority
+) -> None:
+    turns: list[int] = []
+
+    def asked() -> int:
+        return len(aws_stub.calls("GET /clusters/prod")) + len(kube_stub.calls("/api/v1/nodes"))
+
+    endpoint = {"endpoint": kube_stub.url, "certificateAuthority": {"data": authority.data}}
+    aws_stub.on("GET /clusters/prod", answers.cluster(**endpoint))
+    kube_stub.on_list("/api/v1/nodes", node())
+    known = [ConfiguredCluster(id=PROD, read=OwnIdentity())]
+    clusters = ConfiguredClusters(known, breathe=lambda: turns.append(asked()))
+    aws, kube = clusters.reading(PROD)
+    aws.describe_cluster()
+    assert turns == [0, 1]
+    kube.nodes()
+    assert turns == [0, 1, 1, 2, 2, 3]  # where is the API server, then its nodes
+    clusters.close()
+
+
 def _assumed(role: str) -> object:
     from tests.upgrade.gateways.aws_stub import Answer
 

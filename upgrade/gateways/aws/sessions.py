@@ -6,6 +6,7 @@ import base64
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -167,9 +168,15 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]
 
 
 class AwsSessions:
-    """Every session of the process: one an identity and region, and one a run for a role."""
+    """Every session of the process: one an identity and region, and one a run for a role.
 
-    def __init__(self) -> None:
+    Args:
+        breathe: called before each call and before its answer is parsed; it returns when nothing more urgent is to be
+            done.
+    """
+
+    def __init__(self, breathe: Callable[[], None] = lambda: None) -> None:
+        self._breathe = breathe
         self._lock = threading.RLock()
         self._sessions: OrderedDict[tuple[Identity, str, str, str | None], AwsSession] = OrderedDict()
 
@@ -201,6 +208,8 @@ class AwsSessions:
     def _make(self, identity: Identity, region: str, name: str, source_identity: str | None) -> Session:
         session = Session(profile=identity.name if isinstance(identity, ProfileIdentity) else None)
         session.register_component("data_loader", _LOADER)
+        for event in ("before-call", "before-parse"):
+            session.register(event, lambda **_: self._breathe())
         session.set_config_variable("sts_regional_endpoints", "regional")
         if isinstance(identity, RoleIdentity):
             arguments = {"RoleArn": identity.arn, "RoleSessionName": session_name(name)}

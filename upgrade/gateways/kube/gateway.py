@@ -40,10 +40,18 @@ class HttpKubeGateway(KubeApiUsageReads, KubeReadinessReads):
     Args:
         locate: asks EKS for the endpoint and its certificate authority; asked again when nobody answers there.
         mint: makes a bearer token for the cluster.
+        breathe: called before each request and before its answer is decoded; it returns when nothing more urgent is to
+            be done.
     """
 
-    def __init__(self, cluster_name: str, locate: Callable[[], Endpoint], mint: Callable[[], str]) -> None:
-        self._api = KubeApi(Line(cluster_name, locate, mint))
+    def __init__(
+        self,
+        cluster_name: str,
+        locate: Callable[[], Endpoint],
+        mint: Callable[[], str],
+        breathe: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._api = KubeApi(Line(cluster_name, locate, mint, breathe))
 
     @permission()
     def for_one_look(self) -> HttpKubeGateway:

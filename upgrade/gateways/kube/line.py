@@ -39,12 +39,16 @@ class Line:
     Args:
         locate: asks EKS where the API server is and which authority signs for it.
         mint: makes a bearer token.
+        breathe: called before and after each request; it returns when nothing more urgent is to be done.
     """
 
-    def __init__(self, cluster_name: str, locate: Callable[[], Endpoint], mint: Callable[[], str]) -> None:
+    def __init__(
+        self, cluster_name: str, locate: Callable[[], Endpoint], mint: Callable[[], str], breathe: Callable[[], None]
+    ) -> None:
         self._name = cluster_name
         self._locate = locate
         self._tokens = TokenCache(mint)
+        self._breathe = breathe
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
@@ -96,7 +100,9 @@ class Line:
             connection = self._connection
         token = self._tokens.token()
         query = list(request.query)
+        self._breathe()
         answer = connection.send(request.method, request.path, query, request.body, token, accept=request.accept)
+        self._breathe()
         if answer.status == 401:
             self._tokens.forget(token)
         return answer
