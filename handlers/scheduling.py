@@ -55,9 +55,11 @@ def offer(
 ) -> Message:
     """What a time without a zone means where this person is, to be committed with a button.
 
-    Asks Slack, so it comes after the ack. Raises NotNow, NotAllowed.
+    Asks Slack, so it comes after the ack. Raises NotNow, NotAllowed, TargetNotOffered.
     """
     talk.permit(caller.user, "status", [subject.cluster])
+    if isinstance(subject, PlanRequest):
+        talk.service.must_be_within_reach(subject)
     if not isinstance(when, At):
         raise TypeError(f"{when!r} needs no zone")
     now = talk.service.now()
@@ -73,6 +75,8 @@ def times_of(talk: Conversation, subject: PlanRequest | UpgradeRun) -> WorkTimes
 
 
 def schedule_form(talk: Conversation, request: PlanRequest, channel: str) -> Block:
+    """Raises TargetNotOffered."""
+    talk.service.must_be_within_reach(request)
     opens = talk.service.next_window(request.cluster)
     return render_schedule_dialog(request, times_of(talk, request), opens, talk.service.now(), channel=channel)
 

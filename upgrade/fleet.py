@@ -19,8 +19,8 @@ from upgrade.engine.course import seen_version
 from upgrade.errors import UpgradeError
 from upgrade.facts import Value
 from upgrade.findings import Readiness, Report
-from upgrade.planner import SUPPORTED
 from upgrade.ports import Clusters, RunStore
+from upgrade.reach import SUPPORTED, Reach, without_a_gap
 from upgrade.run import UpgradeRun, VersionSeen
 from upgrade.support import Support, support_of
 from upgrade.versions import KubernetesVersion
@@ -53,6 +53,7 @@ class ClusterFacts(Value):
         version: None when it was never read.
         support: of that version; None when it is not known, or EKS does not list the version.
         offers: the newer versions that EKS supports, the oldest first.
+        offers_at: when those were read; None when they never were.
         seen_at: when version and support were read last.
         looked_at: when the last look ended, whatever came of it.
         problem: why the last look failed, in a sentence; empty when it did not.
@@ -64,6 +65,7 @@ class ClusterFacts(Value):
     version: KubernetesVersion | None = None
     support: Support | None = None
     offers: tuple[OfferedVersion, ...] = ()
+    offers_at: datetime | None = None
     seen_at: datetime | None = None
     looked_at: datetime | None = None
     problem: str = ""
@@ -135,6 +137,15 @@ class Fleet(ABC):
     def _newest_runs(self) -> tuple[UpgradeRun, ...]:
         return (*self._store.unfinished(), *self._store.find(limit=_NEWEST_RUNS))
 
+    def reach(self, cluster: ClusterId) -> Reach | None:
+        """Where the control plane may go, without asking AWS; None when its version was never seen."""
+        known = self._store.facts_of(cluster) or ClusterFacts(cluster=cluster)
+        known = _with_runs(known, self._store.find(cluster=cluster, limit=1))
+        if known.version is None:
+            return None
+        versions = without_a_gap(known.version, known.offers) if known.offers_at else None
+        return Reach(name=cluster.name, current=known.version, versions=versions)
+
     def due_looks(self, every: timedelta) -> tuple[ClusterId, ...]:
         """Clusters that were not looked at for so long, or whose version a run has changed since; the stalest first."""
         now = self.now()
@@ -159,6 +170,13 @@ class Fleet(ABC):
             found = self._keep(cluster, lambda known: seen(_with_runs(known, newest), plane, offered, now))
         self._tell()
         return found
+
+    def _look_again(self, cluster: ClusterId) -> None:
+        """In a thread of nobody's: what goes wrong is only written down."""
+        try:
+            self.look_at(cluster)
+        except Exception:
+            _log.exception("looking at %s failed", cluster)
 
     def _remember(self, report: Report) -> None:
         """What a check came to. That it could not be written down takes nothing from its answer."""
@@ -200,6 +218,7 @@ def seen(known: ClusterFacts, plane: ControlPlane, offered: Sequence[OfferedVers
             "version": plane.version,
             "support": support_of(plane, offered),
             "offers": newer(offered, plane.version),
+            "offers_at": now,
             "seen_at": now,
             "looked_at": now,
             "problem": "",

@@ -23,7 +23,7 @@ from upgrade.checklist import items_for
 from upgrade.cluster import ClusterSnapshot
 from upgrade.components import Component, cluster_autoscaler, self_managed_addons
 from upgrade.eks import Addon, Nodegroup
-from upgrade.errors import NothingToDo, PlanImpossible, TargetNotOffered
+from upgrade.errors import NothingToDo, PlanImpossible
 from upgrade.estimate import PastDuration, estimate_minutes, measured_steps
 from upgrade.facts import Known, need
 from upgrade.nodes import NodeKind, NodeSet, names, node_sets
@@ -45,9 +45,9 @@ from upgrade.plan import (
     Waiver,
 )
 from upgrade.projection import project
-from upgrade.versions import AddonVersion, KubernetesVersion, allowed_lag, hops
+from upgrade.reach import KEEPS_CONTROL_PLANE, Reach
+from upgrade.versions import AddonVersion, KubernetesVersion, allowed_lag
 
-SUPPORTED: Final = frozenset({"STANDARD_SUPPORT", "EXTENDED_SUPPORT"})
 _CHANGING: Final = frozenset({"control-plane", "add-ons", "nodes"})
 
 _HOW_TO_ROTATE: Final = {
@@ -98,11 +98,11 @@ def plan_upgrade(
         draft.bring_addons_level()
     draft.rotate_last()
     if not any(phase.kind in _CHANGING for phase in draft.phases):
+        reach = Reach.of(snapshot)
         raise NothingToDo(
-            f"{snapshot.cluster.name} is on {snapshot.control_plane.version} and everything in scope "
-            f"“{scope}” is level with it.",
-            _level_hint(snapshot, scope),
-            instead=() if scope in (Scope.ADDONS, Scope.NODES) else _offers(snapshot),
+            f"{reach.name} is on {reach.current} and everything in scope “{scope}” is level with it.",
+            _level_hint(reach, scope),
+            instead=() if scope in KEEPS_CONTROL_PLANE else reach.versions or (),
         )
     return UpgradePlan(
         cluster=snapshot.cluster,
@@ -124,76 +124,19 @@ def plan_upgrade(
     )
 
 
-def versions_within_reach(snapshot: ClusterSnapshot) -> tuple[KubernetesVersion, ...]:
-    """The versions that EKS offers above the present one, without a gap. Raises FactUnknown."""
-    offered = {one.version for one in need(snapshot.offered_versions) if one.status in SUPPORTED}
-    reach: list[KubernetesVersion] = []
-    version = snapshot.control_plane.version.next
-    while version in offered:
-        reach.append(version)
-        version = version.next
-    return tuple(reach)
-
-
-def must_fit_scope(snapshot: ClusterSnapshot, target: KubernetesVersion | None, scope: Scope) -> None:
-    """Raises TargetNotOffered when add-ons or nodes alone are wanted for a version that the control plane is not on."""
-    current = snapshot.control_plane.version
-    if scope in (Scope.ADDONS, Scope.NODES) and target not in (None, current):
-        raise TargetNotOffered(
-            f"“only {scope}” keeps the control plane of {snapshot.cluster.name} on {current}; {target} was asked for.",
-            f"Leave out the version, or ask for {target} without “only {scope}”.",
-        )
-
-
 def _route(snapshot: ClusterSnapshot, target: KubernetesVersion | None, scope: Scope) -> tuple[KubernetesVersion, ...]:
     """The versions the control plane passes through; empty when it stays."""
-    current = snapshot.control_plane.version
-    name = snapshot.cluster.name
-    if scope in (Scope.ADDONS, Scope.NODES):
-        must_fit_scope(snapshot, target, scope)
-        return ()
-    target = target or current.next
-    if target < current:
-        raise TargetNotOffered(
-            f"{name} is on {current} already; a control plane does not go back to {target} by an upgrade.",
-            _offer_hint(snapshot),
-            instead=_offers(snapshot),
-        )
-    if target == current:
-        return ()
-    within_reach = versions_within_reach(snapshot)
-    if target not in within_reach:
-        newest = within_reach[-1] if within_reach else current
-        raise TargetNotOffered(
-            f"EKS does not offer Kubernetes {target} to {name}: from {current} it offers "
-            + (f"up to {newest}." if within_reach else "nothing newer."),
-            _offer_hint(snapshot),
-            instead=within_reach,
-        )
-    return hops(current, target)
+    route = Reach.of(snapshot).route(target, scope)
+    if route:
+        need(snapshot.offered_versions)
+    return route
 
 
-def _offers(snapshot: ClusterSnapshot) -> tuple[KubernetesVersion, ...]:
-    return versions_within_reach(snapshot) if isinstance(snapshot.offered_versions, Known) else ()
-
-
-def _offer_hint(snapshot: ClusterSnapshot) -> str:
-    if not isinstance(snapshot.offered_versions, Known):
-        return ""
-    within_reach = _offers(snapshot)
-    if not within_reach:
-        present = snapshot.control_plane.version
-        return f"EKS offers nothing newer now; to bring add-ons and nodes level, ask for {present}."
-    return f"Allowed: {', '.join(map(str, within_reach))}."
-
-
-def _level_hint(snapshot: ClusterSnapshot, scope: Scope) -> str:
+def _level_hint(reach: Reach, scope: Scope) -> str:
     """The way on from a cluster that has all that was asked for."""
-    if not _offers(snapshot):
+    if not reach.versions:
         return ""
-    if scope in (Scope.ADDONS, Scope.NODES):
-        return f"To go on, leave out “only {scope}”. {_offer_hint(snapshot)}"
-    return _offer_hint(snapshot)
+    return f"To go on, leave out “only {scope}”. {reach.hint}" if scope in KEEPS_CONTROL_PLANE else reach.hint
 
 
 class _Draft:

@@ -218,6 +218,11 @@ class UpgradeRun(Value):
     def cluster(self) -> ClusterId:
         return self.request.cluster
 
+    @property
+    def holds_cluster(self) -> bool:
+        """Whether no other run may begin on its cluster: always but at its end, and while its start is to come."""
+        return not self.status.finished and self.status is not RunStatus.SCHEDULED
+
     def step(self, step_id: str) -> StepState:
         return self.steps.get(step_id, _NOT_BEGUN)
 

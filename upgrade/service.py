@@ -30,6 +30,7 @@ from upgrade.engine.worker import RunWorker
 from upgrade.errors import (
     FactUnknown,
     NotAllowed,
+    TargetNotOffered,
     UnknownCluster,
     UnknownRun,
     UpgradeError,
@@ -40,8 +41,8 @@ from upgrade.findings import Report
 from upgrade.fleet import FleetStore
 from upgrade.on_call import OnCall
 from upgrade.plan import PlanRequest, UpgradePlan, UpgradePolicy
-from upgrade.planner import must_fit_scope, versions_within_reach
 from upgrade.ports import Access, Clock, Clusters, Delivery, InboxRow, Verb
+from upgrade.reach import Reach, versions_within_reach
 from upgrade.roster import Roster
 from upgrade.run import AbortPreview, RunStatus, UpgradeRun
 from upgrade.verbs import (
@@ -234,7 +235,7 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
         Raises TargetNotOffered when version and scope contradict each other: no verdict would be true.
         """
         taken = snapshot or self.snapshot_now(request.cluster)
-        must_fit_scope(taken, request.target, request.scope)
+        Reach.of(taken).must_fit(request.target, request.scope)
         return assess(taken, request, self._policy(request.cluster)).report
 
     def plan_now(self, request: PlanRequest, snapshot: ClusterSnapshot | None = None) -> PlanResult:
@@ -271,13 +272,15 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
         Args:
             start_at: aware; when it is to begin, if its approvals and its notice are in time. None: as soon as it may.
 
-        Raises RunInProgress, UnknownCluster, NotAllowed; NotNow for a start that is over, too far ahead, or outside the
+        Raises RunInProgress, UnknownCluster, NotAllowed; TargetNotOffered for a version that, when the cluster was last
+        looked at, EKS did not offer above its own; NotNow for a start that is over, too far ahead, or outside the
         times for work.
         """
         configured = self._changeable(request.cluster)
         now = self._clock.now()
         if start_at is not None:
             must_be_a_start(configured.work_times, start_at, now)
+        self.must_be_within_reach(request)
         run, event = requested_run(
             f"r-{self._clock.new_id()}", request, configured, now, actor=actor, channel=channel, start_at=start_at
         )
@@ -285,6 +288,24 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
         self._runner.wake()
         self._tell()
         return run
+
+    def must_be_within_reach(self, request: PlanRequest) -> None:
+        """As far as is known without asking AWS. What was seen may be over by now, so it is looked at again.
+
+        Raises TargetNotOffered.
+        """
+        if any(run.holds_cluster for run in self._store.find(cluster=request.cluster, limit=1)):
+            return  # that run is what has to be told
+        reach = self.reach(request.cluster)
+        try:
+            if reach:
+                reach.route(request.target, request.scope)
+        except TargetNotOffered as error:
+            seen = "This is as the bot last saw it."
+            if self.engine_alive:
+                self._runner.submit(lambda: self._look_again(request.cluster))
+                seen = "This is as the bot last saw it; it looks again now."
+            raise TargetNotOffered(error.message, f"{error.hint} {seen}".strip(), instead=error.instead) from None
 
     def _changeable(self, cluster: ClusterId) -> ConfiguredCluster:
         configured = self._configured.get(cluster)

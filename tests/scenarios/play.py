@@ -332,6 +332,10 @@ class Play:
         key = self.stage.world.find_cluster(cluster).key
         return [effect for effect in self.stage.world.effects if effect.cluster == key]
 
+    def has_looked_at(self, cluster: str) -> bool:
+        """Whether the bot knows what EKS offers it, without a run."""
+        return any(one.cluster.name == cluster and one.offers_at for one in self.store.facts())
+
     def log(self) -> str:
         return self.bot.log.read_text("utf-8", "replace")[-4000:] if self.bot.log.exists() else ""
 

@@ -12,10 +12,11 @@ from tests.upgrade.fakes import FakeCluster, ManualClock
 from tests.upgrade.snapshots import TAKEN_AT, healthy_snapshot, k8s
 from tests.upgrade.story import Story
 from upgrade.eks import OfferedVersion
-from upgrade.errors import TemporaryError
+from upgrade.errors import RunInProgress, TargetNotOffered, TemporaryError
 from upgrade.facts import known
 from upgrade.findings import Readiness, Report
 from upgrade.fleet import ClusterFacts
+from upgrade.plan import Scope
 from upgrade.run import RunStatus, VersionSeen
 from upgrade.support import EXTENDED_COST_A_MONTH, Support
 
@@ -151,3 +152,47 @@ def test_facts_that_another_version_wrote_are_read_anew(tale: Story) -> None:
     with tale.store._writing(1.0) as db:
         db.execute("""update facts set facts = '{"from": "the future"}'""")
     assert facts_of(tale) == ClusterFacts(cluster=tale.configured.id)
+
+
+@pytest.mark.parametrize(
+    ("target", "scope", "why"),
+    [
+        ("1.37", Scope.ALL, "does not offer Kubernetes 1.37 to prod-eu. EKS offers nothing newer"),
+        (None, Scope.ALL, "does not offer Kubernetes 1.35"),
+        ("1.33", Scope.CONTROL_PLANE, "does not go back to 1.33"),
+        ("1.35", Scope.NODES, "keeps the control plane of prod-eu on 1.34"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused_by_what_was_seen_and_leaves_nothing(
+    tale: Story, target: str | None, scope: Scope, why: str
+) -> None:
+    tale.service.look_at(tale.configured.id)
+    with pytest.raises(TargetNotOffered, match=why) as refused:
+        tale.start(target, scope=scope)
+    assert "as the bot last saw it" in refused.value.hint
+    assert tale.store.find() == ()
+
+
+def test_what_was_never_seen_is_not_judged_before_the_run_looks(tale: Story) -> None:
+    assert tale.start("1.37").status is RunStatus.CHECKING
+
+
+def test_while_a_run_holds_the_cluster_that_is_what_a_start_is_told(tale: Story) -> None:
+    tale.start("1.35")
+    tale.service.look_at(tale.configured.id)
+    with pytest.raises(RunInProgress):
+        tale.start("1.37")
+
+
+def test_a_refusal_by_what_was_seen_has_the_cluster_looked_at_again(tale: Story) -> None:
+    tale.service.look_at(tale.configured.id)
+    tale.cluster.snapshot = healthy_snapshot("1.35")  # somebody else was faster
+    tale.service.start_engine()
+    try:
+        with pytest.raises(TargetNotOffered, match=r"does not offer Kubernetes 1\.36 to prod-eu") as refused:
+            tale.start("1.36")
+        assert "it looks again now" in refused.value.hint
+        wait_for(lambda: facts_of(tale).version == k8s("1.35"))
+        assert tale.start("1.36").status is RunStatus.CHECKING
+    finally:
+        tale.service.stop_engine()

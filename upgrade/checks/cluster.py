@@ -8,7 +8,7 @@ from datetime import timedelta
 from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.facts import need
 from upgrade.findings import Severity
-from upgrade.planner import SUPPORTED, versions_within_reach
+from upgrade.reach import SUPPORTED, versions_within_reach
 from upgrade.remedies import explain_update_error
 from upgrade.versions import KubernetesVersion
 

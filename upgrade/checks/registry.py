@@ -18,8 +18,8 @@ from upgrade.facts import Known, need
 from upgrade.findings import Severity, Stops
 from upgrade.nodes import NodeSet, node_sets
 from upgrade.plan import PhaseKind, Step, UpgradePlan
-from upgrade.planner import SUPPORTED
 from upgrade.pod_templates import PodTemplate, pod_templates
+from upgrade.reach import SUPPORTED
 from upgrade.versions import KubernetesVersion
 
 #: The code of the finding that a check has crashed.

@@ -10,7 +10,7 @@ from upgrade.checks.registry import Hop, NotApplicable, Problem, check
 from upgrade.eks import OfferedVersion
 from upgrade.facts import need
 from upgrade.findings import Severity
-from upgrade.planner import SUPPORTED
+from upgrade.reach import SUPPORTED
 from upgrade.support import support_of
 
 _CALENDAR: Final = "Amazon EKS User Guide: Understand the Kubernetes version lifecycle on EKS"

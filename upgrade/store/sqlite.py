@@ -393,7 +393,7 @@ def _columns(run: UpgradeRun) -> dict[str, Any]:
         "cluster": str(run.cluster),
         "status": run.status.value,
         "finished": int(finished),
-        "holds_cluster": int(not finished and run.status is not RunStatus.SCHEDULED),
+        "holds_cluster": int(run.holds_cluster),
         "created_at": _stamp(run.created_at),
         "next_due_at": _stamp(run.next_due_at) if run.next_due_at else None,
         "last_seq": run.last_seq,
