@@ -15,13 +15,13 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 from botocore.exceptions import ClientError, NoCredentialsError
-from botocore.loaders import Loader
 from botocore.model import ServiceId
 from botocore.session import Session
 from botocore.signers import RequestSigner
 
 from upgrade.eks import CallerIdentity
 from upgrade.gateways.aws.errors import reads
+from upgrade.gateways.aws.models import ModelLoader
 from upgrade.gateways.aws.principals import principal_of
 from upgrade.gateways.identity import Identity, OwnIdentity, ProfileIdentity, RoleIdentity
 
@@ -35,8 +35,7 @@ _CONFIG: Final = Config(
     tcp_keepalive=True,
     user_agent_extra="eks-upgrade-bot",
 )
-# Reads and keeps botocore's service models, once a process.
-_LOADER: Final = Loader()
+_LOADER: Final = ModelLoader()
 _TOKEN_SECONDS: Final = 60
 _MOST_SESSIONS: Final = 128
 

@@ -89,7 +89,8 @@ class KubeApi:
         """
         for _ in range(_LISTS):
             try:
-                return tuple(chain.from_iterable(self._pages(path, access, kind, make, query, accept=accept)))
+                with collector_held_back():
+                    return tuple(chain.from_iterable(self._pages(path, access, kind, make, query, accept=accept)))
             except Gone:
                 continue
         raise TemporaryError(f"The list changed faster than it could be read ({access}).")
@@ -135,9 +136,8 @@ class KubeApi:
         while True:
             page_query = [*query, ("limit", str(PAGE)), *([("continue", token)] if token else [])]
             body = self.get(path, access, page_query, accept=accept)
-            with collector_held_back():
-                page = decoded(body, _Page[kind], access)  # type: ignore[valid-type]
-                made = [make(item) for item in page.items or ()]
+            page = decoded(body, _Page[kind], access)  # type: ignore[valid-type]
+            made = [make(item) for item in page.items or ()]
             token = page.metadata.continue_
             del body, page  # before the next one comes
             yield made
