@@ -22,7 +22,7 @@ def evictable(pod: PodRow) -> bool:
 class Budgets:
     """The budgets of a cluster by what they cover (policy/v1: an empty selector covers all pods of its namespace).
 
-    Pods of one template are alike: each kind is looked at once.
+    Pods of one template are alike, and mostly share one object of labels: each kind is looked at once.
     """
 
     def __init__(self, pdbs: tuple[PdbRow, ...]) -> None:
@@ -30,19 +30,19 @@ class Budgets:
         for pdb in pdbs:
             if not pdb.selects_nothing:
                 self._in[pdb.namespace].append(pdb)
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[PdbRow, ...]] = {}
+        #: By namespace and id of the labels; with the labels themselves, so that nothing else gets that id.
+        self._known: dict[tuple[str, int], tuple[tuple[PdbRow, ...], Mapping[str, str]]] = {}
 
     def covering(self, namespace: str, labels: Mapping[str, str]) -> tuple[PdbRow, ...]:
         """Those that cover a pod with these labels, in the order in which they were given."""
         here = self._in.get(namespace)
         if here is None:
             return ()
-        kind = (namespace, tuple(labels.items()))
-        found = self._known.get(kind)
-        if found is None:
+        known = self._known.get((namespace, id(labels)))
+        if known is None:
             found = tuple(pdb for pdb in here if matches(labels, pdb.match_labels, pdb.match_expressions))
-            self._known[kind] = found
-        return found
+            known = self._known[namespace, id(labels)] = (found, labels)
+        return known[0]
 
 
 def matches(

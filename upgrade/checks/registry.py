@@ -28,11 +28,30 @@ _CODE: Final = re.compile(r"^[A-Z]{3}\d{3}$")
 
 
 @dataclass(frozen=True)
+class Present:
+    """The cluster as it was read, and what many checks make of it: made once, for all hops."""
+
+    cluster: ClusterSnapshot
+
+    @cached_property
+    def node_sets(self) -> tuple[NodeSet, ...]:
+        return node_sets(self.cluster)
+
+    @cached_property
+    def templates(self) -> tuple[PodTemplate, ...]:
+        return pod_templates(self.cluster)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(need(self.cluster.pdbs))
+
+
+@dataclass(frozen=True)
 class Hop:
     """What a check judges: one move of the control plane, or a plan that leaves the control plane where it is.
 
     Args:
-        now: the cluster as it was read.
+        present: the cluster as it was read.
         before: the cluster as it will be just before this hop's control plane step; when the control plane stays,
             after the whole plan. What the plan repairs until then is no problem any more.
         target: the version that the control plane will have.
@@ -42,13 +61,18 @@ class Hop:
         wish: the version that was asked for, at the end of all hops; None when nobody says.
     """
 
-    now: ClusterSnapshot
+    present: Present
     before: ClusterSnapshot
     target: KubernetesVersion
     plan: UpgradePlan | None = None
     steps_before: tuple[Step, ...] = ()
     own_updates: frozenset[str] = frozenset()
     wish: KubernetesVersion | None = None
+
+    @property
+    def now(self) -> ClusterSnapshot:
+        """The cluster as it was read."""
+        return self.present.cluster
 
     @property
     def current(self) -> KubernetesVersion:
@@ -71,25 +95,25 @@ class Hop:
             return True
         return self.moves and any(one.version == self.target and one.status in SUPPORTED for one in offered.value)
 
-    @cached_property
+    @property
     def node_sets(self) -> tuple[NodeSet, ...]:
-        """The node sets as they were read; kept, because many checks ask. Raises FactUnknown."""
-        return node_sets(self.now)
+        """The node sets as they were read. Raises FactUnknown."""
+        return self.present.node_sets
 
     @cached_property
     def node_sets_before(self) -> tuple[NodeSet, ...]:
         """The node sets as they will be before this hop. Raises FactUnknown."""
         return node_sets(self.before)
 
-    @cached_property
+    @property
     def templates(self) -> tuple[PodTemplate, ...]:
-        """The cluster's pod templates: many checks read them, and there may be 20,000 pods. Raises FactUnknown."""
-        return pod_templates(self.now)
+        """The pod templates as they were read. Raises FactUnknown."""
+        return self.present.templates
 
-    @cached_property
+    @property
     def budgets(self) -> Budgets:
         """The PodDisruptionBudgets as they were read. Raises FactUnknown."""
-        return Budgets(need(self.now.pdbs))
+        return self.present.budgets
 
     def has_phase(self, kinds: Iterable[PhaseKind]) -> bool:
         """Whether the plan has a phase of one of these kinds; without a plan everything may come."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from upgrade.checks.registry import CRASHED, REGISTRY, Check, Hop, NotApplicable, Problem
+from upgrade.checks.registry import CRASHED, REGISTRY, Check, Hop, NotApplicable, Present, Problem
 from upgrade.cluster import ClusterSnapshot
 from upgrade.collector import collector_held_back
 from upgrade.errors import FactUnknown
@@ -75,16 +75,16 @@ def _hops(
         plan, target = None, wish
         steps = [ControlPlaneStep(version=version) for version in hops(snapshot.control_plane.version, wish)]
     moves = [number for number, step in enumerate(steps) if isinstance(step, ControlPlaneStep)]
-    before, done = snapshot, 0
+    present, before, done = Present(snapshot), snapshot, 0
     planned: list[Hop] = []
     for number in moves:
         before, done = project(before, steps[done:number]), number
-        planned.append(Hop(snapshot, before, _version(steps[number]), plan, tuple(steps[:number]), own_updates, target))
+        planned.append(Hop(present, before, _version(steps[number]), plan, tuple(steps[:number]), own_updates, target))
     barred = [hop for hop in planned if plan is None and not hop.within_reach]
     # Nobody comes past the first that is out of reach: what lies before and behind it says nothing about the wish.
     yield from barred[:1] or planned
     if not moves:
-        yield Hop(snapshot, project(snapshot, steps), target, plan, tuple(steps), own_updates)
+        yield Hop(present, project(snapshot, steps), target, plan, tuple(steps), own_updates)
 
 
 def _version(step: object) -> KubernetesVersion:

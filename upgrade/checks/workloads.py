@@ -82,10 +82,10 @@ def user_pods() -> tuple[UserPods, ...]:
 )
 def nobody_is_interrupted(hop: Hop) -> Iterator[Problem]:
     counts: dict[tuple[str, str], int] = defaultdict(int)
-    of_labels: dict[tuple[tuple[str, str], ...], list[str]] = {}  # pods of one template are alike
+    of_labels: dict[int, list[str]] = {}  # by id: pods of one template mostly share one object of labels
     for pod in need(hop.now.pods):
         if pod.labels and pod.phase in ("Running", "Pending"):
-            labels = tuple(pod.labels.items())
+            labels = id(pod.labels)
             if labels not in of_labels:
                 found = (one for one in user_pods() if matches(pod.labels, one.match_labels, one.match_expressions))
                 of_labels[labels] = [one.what for one in found]

@@ -86,13 +86,15 @@ class DocumentReader:
 
     Args:
         every: parse every document, also where no API of the table is named. That finds no more and takes longer.
+        damage: look for what is broken also where no API of the table is named.
     """
 
-    def __init__(self, rules: Rules, *, every: bool = False) -> None:
+    def __init__(self, rules: Rules, *, every: bool = False, damage: bool = True) -> None:
         self.rules = rules
         self.namers = Namers(rules)
         self._filter = Prefilter(rules)
         self._every = every
+        self._damage = damage
 
     def read(self, content: bytes) -> Reading:
         """What a file or a stream of manifests uses. Raises nothing: what cannot be read is told."""
@@ -100,7 +102,7 @@ class DocumentReader:
         text = _as_utf8(content, reading)
         if self._every or self._filter.may_hold(text):
             self._read_utf8(text, reading)
-        else:
+        elif self._damage:
             _look_for_damage(text, reading)
         return reading
 
@@ -119,7 +121,7 @@ class DocumentReader:
         for line, document in _documents(content):
             if self._every or self._filter.may_hold(document):
                 self._take(document, line, None, reading)
-            else:
+            elif self._damage:
                 _look_at_document(document, line, reading)
 
     def _take(self, document: bytes, line: int, values: list[Any] | None, reading: Reading) -> None:

@@ -218,3 +218,10 @@ def test_pods_of_a_daemonset_share_a_shape_though_each_names_its_node() -> None:
     shapes = Shapes()
     assert shapes.of(pinned("a"), pinned=True) is shapes.of(pinned("b"), pinned=True)
     assert shapes.of(pinned("a")) is not shapes.of(pinned("b"))
+
+
+def test_pods_with_the_same_labels_share_them() -> None:
+    shapes = Shapes()
+    one, other = shapes.labels({"app": "web"}), shapes.labels({"app": "web"})
+    assert one is other
+    assert shapes.labels({"app": "db"}) == {"app": "db"}

@@ -176,6 +176,15 @@ def test_what_cannot_be_read_is_told(content: bytes, line: int, why: str) -> Non
     assert unread.line == line
 
 
+def test_damage_is_no_matter_where_nobody_wants_it_told_and_nothing_of_the_table_is_named() -> None:
+    trusting = DocumentReader(RULES, damage=False)
+    assert trusting.read(b"apiVersion: v1\nkind: [\n") == Reading()
+    broken = b"apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nx: [\n---\nkind: [\n"
+    reading = trusting.read(broken)
+    assert [use.group_version for use in reading.uses] == ["policy/v1beta1"]
+    assert [one.line for one in reading.unread] == [3]
+
+
 @pytest.mark.parametrize(
     ("text", "prose"),
     [

@@ -81,7 +81,8 @@ def read_releases(api: KubeApi, rules: Rules) -> ApiWrites:
                 raise
             permission = getattr(error, "permission", None)
             unseen.append(Unseen(what="Helm releases in ConfigMaps", reason=error.message, permission=permission))
-    reader = DocumentReader(rules)
+    # Helm has parsed what it deployed: where none of these APIs is named, nobody has to see again whether it is whole.
+    reader = DocumentReader(rules, damage=False)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="helm") as pool:
         found = list(pool.map(lambda revision: _read(api, revision, rules, reader), newest.values()))
     return ApiWrites(

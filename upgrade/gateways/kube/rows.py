@@ -105,7 +105,8 @@ class Pod(Wire):
     status: PodStatus = field(default_factory=PodStatus)
 
     def row(self, shapes: Shapes) -> PodRow:
-        shape = shapes.of(self.spec, pinned=any(one.kind == "DaemonSet" for one in self.metadata.owners))
+        owners = self.metadata.owners
+        shape = shapes.of(self.spec, pinned=any(one.kind == "DaemonSet" for one in owners))
         containers = [*(self.status.init_container_statuses or ()), *(self.status.container_statuses or ())]
         reasons = [status.state.waiting.reason for status in containers if status.state.waiting]
         return PodRow(
@@ -114,9 +115,9 @@ class Pod(Wire):
             phase=self.status.phase,
             node=self.spec.node_name,
             ready=holds("Ready", self.status.conditions),
-            labels=self.metadata.labels or {},
+            labels=shapes.labels(self.metadata.labels or {}),
             annotations=kept(self.metadata.annotations),
-            owners=self.metadata.owners,
+            owners=owners,
             tolerates_everything=any(
                 toleration.operator == "Exists" and not toleration.key and not toleration.effect
                 for toleration in shape.tolerations

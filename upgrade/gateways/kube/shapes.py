@@ -31,6 +31,7 @@ class Shapes:
     def __init__(self) -> None:
         self._by_spec: dict[bytes, PodShape] = {}
         self._by_content: dict[bytes, PodShape] = {}
+        self._labels: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
     def of(self, spec: PodSpec, *, pinned: bool = False) -> PodShape:
         """``pinned``: a DaemonSet's pod, whose matchFields say nothing but its node: left out, they share a shape."""
@@ -45,6 +46,10 @@ class Shapes:
             made = _shape(spec)
             known = self._by_spec[key] = self._by_content.setdefault(msgpack.encode(made), made)
         return known
+
+    def labels(self, labels: dict[str, str]) -> dict[str, str]:
+        """The same labels; one object for all pods that have them, so that who asks about many looks at few."""
+        return self._labels.setdefault(tuple(labels.items()), labels)
 
 
 def _shape(spec: PodSpec) -> PodShape:
