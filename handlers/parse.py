@@ -67,10 +67,13 @@ def parse(text: str) -> Command:
             f"That is {len(text)} characters long; a command has at most {LONGEST_TEXT}.",
             "For example: start prod-eu to 1.36",
         )
-    words = _joined(text.split())
+    # What people copy from a message of ours, or mark as code themselves, comes in backticks.
+    words = _joined([word.strip("`") for word in text.split() if word.strip("`")])
     if not words:
         return OpenDialog()
     word = _first_word(words[0])
+    if word in (Word.NOTE, Word.BREAK_GLASS):
+        words[2:] = text.split()[2:]  # what they write down stays as it is
     try:
         return _behind(word, words[1:], text)
     except CommandUnclear as unclear:

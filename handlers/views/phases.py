@@ -7,7 +7,7 @@ from typing import Final, Literal
 from handlers.views import kit, limits
 from handlers.views.limits import Block
 from handlers.views.plan import gate_of, minutes_of, phase_line, what_of
-from handlers.views.progress import Mark, PhaseProgress, phase_number, progress_of
+from handlers.views.progress import Mark, PhaseProgress, progress_of
 from handlers.views.text import duration, esc, straight
 from upgrade.plan import UpgradePlan
 from upgrade.run import UpgradeRun
@@ -66,9 +66,9 @@ def _lines(run: UpgradeRun, plan: UpgradePlan, progress: PhaseProgress) -> list[
 
 
 def _title(run: UpgradeRun, plan: UpgradePlan) -> str:
-    number, total = phase_number(run)
-    over = all(progress_of(run, phase).mark is Mark.DONE for phase in plan.phases)
-    return f"{total if over else number - 1} of {total} phases done"
+    """A verification belongs to what it verifies, so it is not counted."""
+    marks = [progress_of(run, phase).mark for phase in plan.phases if phase.kind != "verify"]
+    return f"{marks.count(Mark.DONE)} of {len(marks)} phases done"
 
 
 def _task(run: UpgradeRun, plan: UpgradePlan, progress: PhaseProgress) -> Block:

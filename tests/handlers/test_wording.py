@@ -71,6 +71,13 @@ def test_the_chinese_notice_has_no_english_words_but_names(state: NoticeState) -
     assert "维护：prod-eu，Kubernetes 1.34 → 1.36" in words_of(messages[0])
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_control_plane_that_stays_is_named_with_one_version(language: Language) -> None:
+    said = words_of(render_notice(replace(FULL, from_version="1.36"), wording=Wording(language)))
+    assert "1.36 → 1.36" not in said
+    assert "Kubernetes 1.36" in said
+
+
 def test_the_chinese_notice_word_for_word() -> None:
     said = words_of(render_notice(FULL, wording=Wording("zh-CN")))
     for words in (
