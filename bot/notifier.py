@@ -23,6 +23,7 @@ from handlers.conversation import File
 from handlers.views.kit import Message
 from handlers.views.notice import ENGLISH
 from handlers.views.run import render_run
+from handlers.views.steps import render_step, stories_of
 from handlers.views.text import callable_owner
 from handlers.views.thread import render_entry, render_glass
 from handlers.views.wording import Wording
@@ -235,11 +236,12 @@ class Notifier:
         notice = self._notices.deliver(run, rows, events)
         glass = self._glass(run, events, rows) if behind else None
         entry = self._entry(run, events, rows, row) if behind else None
+        steps = self._steps(run, events, rows) if behind else None
         calls = self._people.deliver(run, rows, events, row)
         edit = None
         if behind:
             # Shown in full only with its thread, notice, calls and picture: until then the run counts as behind.
-            told = entry is None and notice is None and calls is None and glass is None
+            told = all(one is None for one in (entry, steps, notice, calls, glass))
             drawn = not self._pictures.due(run, rows)
             seq = run.last_seq if told and drawn else row.shown_seq
             urgent = run.status not in CAN_WAIT
@@ -247,7 +249,7 @@ class Notifier:
             if told and not drawn and edit is None:  # words first
                 return self._pictures.deliver(run, rows, events, row)
         dues = (self._notices.due_in(run, rows, events), self._people.due_in(run, events))
-        waits = (entry, glass, notice, calls, edit, *dues)
+        waits = (entry, steps, glass, notice, calls, edit, *dues)
         return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)
 
     def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:
@@ -284,12 +286,22 @@ class Notifier:
             owner = self._audience_of(run.cluster).owner
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
-                item = Item(run.id, ENTRY, str(event.seq), made(message), (top.channel_id,), top.ts, FOR_EVER)
+                seq = event.seq if event.kind is EventKind.STEP_STARTED else FOR_EVER  # edited as its step goes on
+                item = Item(run.id, ENTRY, str(event.seq), made(message), (top.channel_id,), top.ts, seq)
                 wait = self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
                 if wait == 0.0 and event.kind in _REFUSED and event.actor and callable_owner(event.actor):
                     self.whisper(top.channel_id, event.actor, message)  # whoever asked may not have the thread open
                 return wait
         return None
+
+    def _steps(self, run: UpgradeRun, events: Sequence[UpgradeEvent], rows: Rows) -> float | None:
+        """Edit the messages of steps that are behind; None when all show what there is to show."""
+        waits = []
+        for story in stories_of(events):
+            row, newest = rows.get((ENTRY, str(story.begun.seq))), story.newest(run)
+            if row is not None and row.ts is not None and row.shown_seq < newest:
+                waits.append(self._outbox.edit(row, partial(render_step, story, run), newest, urgent=story.over))
+        return min((wait for wait in waits if wait is not None), default=None)
 
     # -- out of reach -------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The thread of a run: one entry an event, in order. Progress is in the run message, so it makes no entry."""
+"""The thread of a run: one entry an event, in order; what is told of a step stands in the message of that step."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from handlers.views.final import render_final
 from handlers.views.kit import Message
 from handlers.views.limits import fit
 from handlers.views.progress import Mark, gate_title, in_words, title_of
+from handlers.views.steps import in_a_story, render_step, stories_of
 from handlers.views.text import callable_owner, code, count, duration, esc, link, local_time, person
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.plan import ConfirmStep, Scope
+from upgrade.plan import Scope
 from upgrade.run import RunStatus, UpgradeRun
 
 #: What the service itself said, as small print.
@@ -50,8 +51,12 @@ def render_entry(
         owner: of the cluster, as configured; called when the run stands still, if it is a Slack user or user group.
     """
     told = _Told(event, run)
-    if _said_already(event, events):
+    if _said_already(event, run, events):
         return None
+    if event.kind is EventKind.STEP_STARTED:
+        return next(
+            (render_step(one, run) for one in stories_of(events or [event]) if one.begun.seq == event.seq), None
+        )
     half_way = event.kind is EventKind.RUN_REJECTED and run.started_at is not None
     if event.kind in _ENDINGS or half_way:
         return render_final(run, events, event.data)
@@ -91,12 +96,14 @@ def _called(run: UpgradeRun, owner: str | None) -> str:
     return " ".join(map(person, list(dict.fromkeys(people))[:10]))
 
 
-def _said_already(event: UpgradeEvent, events: Sequence[UpgradeEvent]) -> bool:
+def _said_already(event: UpgradeEvent, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> bool:
     """What another entry tells: an announcement, a pause right after its cause, a second look that found nothing."""
     if event.kind is EventKind.PHASE_STARTED:
-        return str(event.data.get("phase", "")).startswith(("announce", "verify"))
-    if event.kind is EventKind.STEP_FINISHED:
-        return event.step_id == "announce"
+        return _of_one_step(str(event.data.get("phase", "")), run)
+    if event.kind is EventKind.STEP_FINISHED and event.step_id == "announce":
+        return True
+    if in_a_story(event, events):
+        return True
     if event.kind is EventKind.RUN_PAUSED:
         return any(one.kind in _CAUSES and one.at == event.at for one in events)
     # What is in the way is told by the entry that says so, and a plan that cannot begin is not called ready.
@@ -106,6 +113,12 @@ def _said_already(event: UpgradeEvent, events: Sequence[UpgradeEvent]) -> bool:
     looks = [one for one in events if one.kind is EventKind.CHECKS_FINISHED and one.seq < event.seq]
     at_the_start = event.kind is EventKind.CHECKS_FINISHED and event.data.get("ahead") is None
     return at_the_start and bool(looks) and not event.data.get("blockers")
+
+
+def _of_one_step(phase_id: str, run: UpgradeRun) -> bool:
+    """Whether the message of its step says all that there is to say of a phase."""
+    phases = run.plan.phases if run.plan else ()
+    return any(phase.id == phase_id and len(phase.steps) == 1 for phase in phases)
 
 
 @dataclass(frozen=True)
@@ -222,18 +235,6 @@ def _rejected(told: _Told) -> str:
     if told.text("gate") == "start":
         return f"{Mark.BLOCKED} Not started{told.because}\n{person(told.run.requester)}"
     return f"{Mark.STOPPED} {told.who} rejected {told.gate}{told.because}"
-
-
-def _begun(told: _Told) -> str:
-    """Only what a person has to do is told when it begins: everything else shows by itself that it is under way."""
-    try:
-        step = told.run.plan.find(told.event.step_id or "") if told.run.plan else None
-    except KeyError:
-        step = None
-    if not isinstance(step, ConfirmStep):
-        return ""
-    todo = f"\n→ {esc(step.summary)}" if step.summary else ""
-    return f"{Mark.WAITING} *{told.step}*{todo}\nPress Confirm above when it is done. {person(told.run.requester)}"
 
 
 def _failed(told: _Told) -> str:
@@ -365,7 +366,6 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
     EventKind.UPDATE_ADOPTED: lambda told: (
         f"🔁 {told.step}: following update {code(told.text('update_id'))}, which was already under way"
     ),
-    EventKind.STEP_STARTED: _begun,
     EventKind.STEP_SLOW: _slow,
     EventKind.STEP_SKIPPED: lambda told: f"{Mark.DONE} {told.step}: nothing to do{told.because}",
     EventKind.STEP_BLOCKED: _stuck,

@@ -209,7 +209,8 @@ class Story:
         self.tell(EventKind.APPROVAL_GIVEN, actor="U0BEN")
         self.tell(EventKind.RUN_SCHEDULED, status=RunStatus.SCHEDULED, waiting_for=None, **set_for(start_at))
         self.tell(EventKind.RUN_STARTED, status=RunStatus.RUNNING, started_at=start_at)
-        self.tell(EventKind.STEP_PROGRESSED)
+        self.tell(EventKind.STEP_STARTED, step="control-plane@1.35")
+        self.tell(EventKind.STEP_PROGRESSED, step="control-plane@1.35")
         self.tell(EventKind.STEP_FINISHED, step="control-plane@1.35", steps=samples.half_way(start_at))
         self.tell(EventKind.RUN_SUCCEEDED, status=RunStatus.SUCCEEDED, finished_at=start_at + timedelta(hours=1))
 

@@ -32,7 +32,7 @@ from tests.handlers import samples
 from tests.patience import wait_for
 from upgrade.events import EventKind
 from upgrade.ports import StoredMessage
-from upgrade.run import RunStatus
+from upgrade.run import RunStatus, StepState, StepStatus
 
 ENTRIES = [
     "<@U0ADA> asked for prod-eu",
@@ -87,6 +87,34 @@ def test_the_whole_story_is_told_step_by_step(face: SlackFace, story: Story) -> 
     story.tell = told  # type: ignore[method-assign]
     story.whole()
     assert_the_whole_story(face)
+
+
+def test_a_step_is_one_message_that_is_edited_while_it_runs_also_by_the_next_process(
+    face: SlackFace, story: Story
+) -> None:
+    step, plan = "control-plane@1.35", samples.two_hops()
+    story.begin(plan=plan, started_at=samples.NOW)
+
+    def told(kind: EventKind, status: StepStatus, progress: str = "", **data: str) -> list[str]:
+        state = StepState(status=status, progress=progress)
+        story.tell(kind, step=step, status=RunStatus.RUNNING, steps={step: state}, data=data or None)
+        deliver(notifier_of(face, story))
+        return [message.text for message in thread_of(face, top_of(face))[1:]]
+
+    assert told(EventKind.STEP_STARTED, StepStatus.FOLLOWING) == ["🔄 Control plane to `1.35`"]
+    (message,) = thread_of(face, top_of(face))[1:]
+    assert told(EventKind.STEP_PROGRESSED, StepStatus.FOLLOWING, "half of it") == [
+        "🔄 Control plane to `1.35`\nhalf of it"
+    ]
+    failed = told(EventKind.STEP_FAILED, StepStatus.FAILED, code="X", message="it broke")
+    assert failed[0] == "❌ Control plane to `1.35`"
+    assert any("it broke" in text for text in failed[1:]), "and what an edit would tell nobody is a message of its own"
+    again = told(EventKind.STEP_STARTED, StepStatus.FOLLOWING, attempt="2")
+    assert (again[0], again[-1]) == (failed[0], "🔄 Control plane to `1.35`")
+    ended = told(EventKind.STEP_FINISHED, StepStatus.DONE)
+    assert (len(ended), ended[0]) == (len(again), failed[0]), "a new attempt is a new message; the old one stays"
+    assert ended[len(again) - 1].startswith("✅ Control plane to `1.35`")
+    assert thread_of(face, top_of(face))[1].ts == message.ts
 
 
 def test_what_happened_while_nobody_delivered_is_told_in_order(face: SlackFace, story: Story) -> None:

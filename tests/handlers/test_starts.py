@@ -64,7 +64,6 @@ def words_of_view(view: dict[str, Any]) -> str:
 SILENT = {
     EventKind.GATE_PASSED,
     EventKind.PHASE_FINISHED,
-    EventKind.STEP_STARTED,
     EventKind.UPDATE_STARTED,
     EventKind.STEP_PROGRESSED,
 }
