@@ -298,9 +298,10 @@ class Notifier:
         """Edit the messages of steps that are behind; None when all show what there is to show."""
         waits = []
         for story in stories_of(events):
-            row, newest = rows.get((ENTRY, str(story.begun.seq))), story.newest(run)
+            row, over = rows.get((ENTRY, str(story.begun.seq))), story.over(run)
+            newest = FOR_EVER if over else story.newest
             if row is not None and row.ts is not None and row.shown_seq < newest:
-                waits.append(self._outbox.edit(row, partial(render_step, story, run), newest, urgent=story.over))
+                waits.append(self._outbox.edit(row, partial(render_step, story, run), newest, urgent=over))
         return min((wait for wait in waits if wait is not None), default=None)
 
     # -- out of reach -------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from upgrade.run import StepStatus, UpgradeRun
 _ITS_OWN: Final = frozenset(
     {EventKind.STEP_FINISHED, EventKind.STEP_SKIPPED, EventKind.STEP_CONFIRMED, EventKind.UPDATE_ADOPTED}
 )
+_ENDS: Final = frozenset({EventKind.STEP_FINISHED, EventKind.STEP_SKIPPED, EventKind.STEP_FAILED})
 _ANNOUNCE: Final = "announce"
 
 
@@ -38,14 +39,13 @@ class StepStory:
         return next((event for event in reversed(self.rest) if event.kind in kinds), None)
 
     @property
-    def over(self) -> bool:
-        return self.last(EventKind.STEP_FINISHED, EventKind.STEP_SKIPPED, EventKind.STEP_FAILED) is not None
-
-    def newest(self, run: UpgradeRun) -> int:
-        """The number of the last event that its message has to show; a run that is over ends all of its steps."""
-        if run.status.finished and not self.over:
-            return run.last_seq
+    def newest(self) -> int:
+        """The number of the last event that was told of it."""
         return self.rest[-1].seq if self.rest else self.begun.seq
+
+    def over(self, run: UpgradeRun) -> bool:
+        """Whether nothing more comes; a run that is over ends all of its steps."""
+        return run.status.finished or self.last(*_ENDS) is not None
 
 
 def stories_of(events: Iterable[UpgradeEvent]) -> list[StepStory]:
@@ -59,14 +59,14 @@ def stories_of(events: Iterable[UpgradeEvent]) -> list[StepStory]:
             latest[event.step_id] = told[event.seq] = [event]
         elif event.step_id in latest:
             latest[event.step_id].append(event)
+            if event.kind in _ENDS:
+                del latest[event.step_id]
     return [StepStory(begun, tuple(rest)) for begun, *rest in told.values()]
 
 
 def in_a_story(event: UpgradeEvent, events: Sequence[UpgradeEvent]) -> bool:
     """Whether the message of its step tells an event."""
-    return event.kind in _ITS_OWN and any(
-        one.kind is EventKind.STEP_STARTED and one.step_id == event.step_id and one.seq < event.seq for one in events
-    )
+    return event.kind in _ITS_OWN and any(one.seq == event.seq for story in stories_of(events) for one in story.rest)
 
 
 def render_step(story: StepStory, run: UpgradeRun) -> Message:

@@ -82,10 +82,9 @@ def test_each_attempt_is_a_story_of_its_own_and_the_announcement_none() -> None:
     first, second = stories_of(events)
     assert [event.seq for event in (first.begun, *first.rest)] == [3, 4, 5]
     assert [event.seq for event in (second.begun, *second.rest)] == [6]
-    assert (first.over, second.over) == (True, False)
-    assert [one.newest(going()) for one in (first, second)] == [5, 6]
-    ended = samples.run(RunStatus.ABORTED, last_seq=9)
-    assert [one.newest(ended) for one in (first, second)] == [5, 9]
+    assert [one.over(going()) for one in (first, second)] == [True, False]
+    assert [one.newest for one in (first, second)] == [5, 6]
+    assert second.over(samples.run(RunStatus.ABORTED)), "a run that is over ends all of its steps"
 
 
 def test_what_is_told_in_the_message_of_a_step_is_no_entry_but_a_failure_is() -> None:
@@ -95,5 +94,8 @@ def test_what_is_told_in_the_message_of_a_step_is_no_entry_but_a_failure_is() ->
         assert in_a_story(event, [begun, event])
         assert render_entry(event, going(), [begun, event]) is None
         assert render_entry(event, going(), [event]) is not None, "a step that never began has no other message"
-    failed = samples.event(EventKind.STEP_FAILED, 2)
+    failed, mended = samples.event(EventKind.STEP_FAILED, 2), samples.event(EventKind.STEP_FINISHED, 3)
     assert render_entry(failed, going(), [begun, failed]) is not None
+    assert render_entry(mended, going(), [begun, failed, mended]) is not None, (
+        "what comes after an end is no part of it"
+    )
