@@ -117,7 +117,7 @@ GARBAGE: Final = (
     "start <!channel> to 1.36",
     "check <@U0ANA>",
     "*start* prod-eu",
-    "plan `prod-eu`",
+    "plan *prod-eu*",
     "pause nobody",
     "abort r-00000000",
     "resume '; drop table runs; --",
@@ -509,7 +509,7 @@ def test_what_a_person_does_is_asked_for_and_goes_on_with_their_word(play: Play)
         play.refused(run.id, "<@U0DEV> may not confirm")
         assert play.run(run.id).status is RunStatus.RUNNING
         assert play.presses("ana", run.id, "confirm").ok
-        play.told(run.id, "<@U0ANA> confirmed self-managed/workers")
+        play.told(run.id, "✅ self-managed/workers", "confirmed by <@U0ANA>")
 
 
 # -- Slack and the machine --------------------------------------------------------------------------------------------
