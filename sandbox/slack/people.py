@@ -259,9 +259,12 @@ def _callback_id(view: View) -> str:
 
 
 def _element(blocks: list[Json], action_id: str, block_id: str | None) -> tuple[Json, Json]:
-    for block, element in _elements(blocks):
-        if element["action_id"] == action_id and block_id in (None, block["block_id"]):
+    alike = [(block, element) for block, element in _elements(blocks) if element["action_id"] == action_id]
+    for block, element in alike:
+        if block_id in (None, block["block_id"]):
             return block, element
+    if len(alike) == 1:
+        return alike[0]  # edited since it was drawn: the same button, in a block that got another id
     shown = sorted({element["action_id"] for _, element in _elements(blocks)})
     raise NotVisible(f"there is no {action_id!r}; there are {shown}")
 

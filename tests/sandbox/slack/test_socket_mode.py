@@ -199,6 +199,20 @@ def test_a_stale_button_still_reaches_the_app(face: SlackFace, connect: Connect)
     assert received.get(timeout=LONGEST)["message"]["text"] == "a message"
 
 
+def test_a_button_whose_block_was_edited_since_it_was_drawn_is_pressed_unless_two_are_alike(
+    face: SlackFace, connect: Connect
+) -> None:
+    app = bolt_of(face)
+    received = heard(app, face, "approve")
+    connect(face, app)
+    message = post(face, actions(button("approve")))
+    assert face.people.click("ada", message, "approve", block_id="as it was").ok
+    assert received.get(timeout=LONGEST)["actions"][0]["block_id"] == "row"
+    twins = post(face, actions(button("approve"), block_id="1"), actions(button("approve"), block_id="2"))
+    with pytest.raises(NotVisible, match="no 'approve'"):
+        face.people.click("ada", twins, "approve", block_id="as it was")
+
+
 def test_without_interactivity_nothing_is_delivered(make_face: MakeFace) -> None:
     face = make_face(manifest={"interactivity": False})
     outcome = face.people.click("ada", post(face, actions(button("go"))), "go")
