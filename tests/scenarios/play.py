@@ -177,10 +177,19 @@ class Play:
     def _acts(self, user: str, run_id: str) -> list[UpgradeEvent]:
         return [event for event in self.events(run_id) if event.actor == user]
 
-    def mentions(self, who: str, run_id: str, words: str) -> Message:
-        """Say ``@bot words`` in the thread of a run."""
-        top = self.screen(run_id)
-        return self.slack.people.post_message(who, top.channel, f"{self.bot_mention} {words}", thread_ts=top.ts)
+    def mentions(self, who: str, run_id: str, words: str) -> None:
+        """Say ``@bot words`` in the thread of a run until it is taken in: once more when the disk stood still."""
+        top, user, busy = self.screen(run_id), self.slack.workspace.user(who).id, True
+        while busy:
+            heard, told = len(self.whispers(who)), len(self._acts(user, run_id))
+            self.slack.people.post_message(who, top.channel, f"{self.bot_mention} {words}", thread_ts=top.ts)
+            self.until(
+                lambda heard=heard, told=told: (  # type: ignore[misc]
+                    self.store.inbox(run_id) or len(self._acts(user, run_id)) > told or len(self.whispers(who)) > heard
+                ),
+                f"what {who} said to be taken in",
+            )
+            busy = any("database is busy" in one for one in self.whispers(who)[heard:])
 
     @property
     def bot_mention(self) -> str:
