@@ -9,7 +9,6 @@ for half a second now and then. So the database lies in memory here, and what th
 
 from __future__ import annotations
 
-import gc
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from benchmarks.stand import CHANNELS, COMMAND, OPERATOR, Stand, say, wait_until
 from bot.config import SlackSettings
 from sandbox.bot_process import BotProcess
 from sandbox.slack import SlackFace
+from upgrade.collector import collector_held_back
 from upgrade.ports import StoredMessage
 from upgrade.store.sqlite import SqliteStore
 
@@ -82,7 +82,8 @@ def measure_on(stand: Stand, *, bursts: int, burst: int) -> list[Row]:
     """While the upgrades run that were begun there."""
     ours, bare = Acks(), Acks()
     clusters = stand.clusters
-    with ExitStack() as opened, _collected_by_nobody():
+    # Both Slack faces live in this process, and its collector stops them up to 0.4 s: that is no app's delay.
+    with ExitStack() as opened, collector_held_back():
         beside = _beside(opened, stand)
         people = opened.enter_context(ThreadPoolExecutor(burst))
         for number in range(-1, bursts):
@@ -93,17 +94,6 @@ def measure_on(stand: Stand, *, bursts: int, burst: int) -> list[Row]:
         going = len(stand.store.unfinished())
         say(f"  {going} of {len(clusters)} upgrades still run after the last burst")
     return rows_of(ours, bare)
-
-
-@contextmanager
-def _collected_by_nobody() -> Iterator[None]:
-    """Both Slack faces live in this process, and its collector stops them up to 0.4 s: that is no app's delay."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _beside(opened: ExitStack, stand: Stand) -> SlackFace:

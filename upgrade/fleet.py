@@ -137,10 +137,9 @@ class Fleet(ABC):
     def _newest_runs(self) -> tuple[UpgradeRun, ...]:
         return (*self._store.unfinished(), *self._store.find(limit=_NEWEST_RUNS))
 
-    def reach(self, cluster: ClusterId) -> Reach | None:
+    def _reach(self, cluster: ClusterId, newest: Sequence[UpgradeRun]) -> Reach | None:
         """Where the control plane may go, without asking AWS; None when its version was never seen."""
-        known = self._store.facts_of(cluster) or ClusterFacts(cluster=cluster)
-        known = _with_runs(known, self._store.find(cluster=cluster, limit=1))
+        known = _with_runs(self._store.facts_of(cluster) or ClusterFacts(cluster=cluster), newest)
         if known.version is None:
             return None
         versions = without_a_gap(known.version, known.offers) if known.offers_at else None
@@ -170,13 +169,6 @@ class Fleet(ABC):
             found = self._keep(cluster, lambda known: seen(_with_runs(known, newest), plane, offered, now))
         self._tell()
         return found
-
-    def _look_again(self, cluster: ClusterId) -> None:
-        """In a thread of nobody's: what goes wrong is only written down."""
-        try:
-            self.look_at(cluster)
-        except Exception:
-            _log.exception("looking at %s failed", cluster)
 
     def _remember(self, report: Report) -> None:
         """What a check came to. That it could not be written down takes nothing from its answer."""

@@ -294,16 +294,17 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
 
         Raises TargetNotOffered.
         """
-        if any(run.holds_cluster for run in self._store.find(cluster=request.cluster, limit=1)):
+        newest = self._store.find(cluster=request.cluster, limit=1)
+        if any(run.holds_cluster for run in newest):
             return  # that run is what has to be told
-        reach = self.reach(request.cluster)
+        reach = self._reach(request.cluster, newest)
         try:
             if reach:
                 reach.route(request.target, request.scope)
         except TargetNotOffered as error:
             seen = "This is as the bot last saw it."
             if self.engine_alive:
-                self._runner.submit(lambda: self._look_again(request.cluster))
+                self._runner.submit(lambda: _caught(lambda: self.look_at(request.cluster)))
                 seen = "This is as the bot last saw it; it looks again now."
             raise TargetNotOffered(error.message, f"{error.hint} {seen}".strip(), instead=error.instead) from None
 

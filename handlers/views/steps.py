@@ -21,7 +21,8 @@ _ITS_OWN: Final = frozenset(
     {EventKind.STEP_FINISHED, EventKind.STEP_SKIPPED, EventKind.STEP_CONFIRMED, EventKind.UPDATE_ADOPTED}
 )
 _ENDS: Final = frozenset({EventKind.STEP_FINISHED, EventKind.STEP_SKIPPED, EventKind.STEP_FAILED})
-_ANNOUNCE: Final = "announce"
+#: The step that the announcement itself tells.
+ANNOUNCE: Final = "announce"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def stories_of(events: Iterable[UpgradeEvent]) -> list[StepStory]:
     told: dict[int, list[UpgradeEvent]] = {}
     latest: dict[str, list[UpgradeEvent]] = {}
     for event in events:
-        if event.step_id is None or event.step_id == _ANNOUNCE:
+        if event.step_id is None or event.step_id == ANNOUNCE:
             continue
         if event.kind is EventKind.STEP_STARTED:
             latest[event.step_id] = told[event.seq] = [event]
@@ -78,11 +79,11 @@ def render_step(story: StepStory, run: UpgradeRun) -> Message:
 def _lines(story: StepStory, run: UpgradeRun) -> Iterator[str]:
     title, state = title_of(run.plan, story.step_id), run.step(story.step_id)
     if skipped := story.last(EventKind.STEP_SKIPPED):
-        yield f"{Mark.DONE} {title}: nothing to do{_because(skipped)}"
+        yield f"{Mark.DONE} {title}: nothing to do{because(skipped)}"
     elif finished := story.last(EventKind.STEP_FINISHED):
         confirmed = story.last(EventKind.STEP_CONFIRMED)
         by = f" · confirmed by {person(confirmed.actor)}" if confirmed else ""
-        yield f"{Mark.DONE} {title}{_took(finished)}{by}"
+        yield f"{Mark.DONE} {title}{took(finished)}{by}"
     elif story.last(EventKind.STEP_FAILED):
         yield f"{Mark.FAILED} {title}{_attempt(story)}"
     elif run.status.finished:
@@ -119,11 +120,13 @@ def _attempt(story: StepStory) -> str:
     return f" · attempt {number}" if isinstance(number, int) and number > 1 else ""
 
 
-def _because(event: UpgradeEvent) -> str:
+def because(event: UpgradeEvent) -> str:
+    """The reason of an event, behind what it tells."""
     reason = event.data.get("reason")
     return f": {esc(str(reason))}" if reason else ""
 
 
-def _took(event: UpgradeEvent) -> str:
+def took(event: UpgradeEvent) -> str:
+    """How long it lasted, behind what it tells."""
     seconds = event.data.get("seconds")
     return f" · {duration(timedelta(seconds=float(seconds)))}" if isinstance(seconds, int | float) else ""

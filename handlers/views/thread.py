@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from handlers.views import kit
@@ -13,8 +13,8 @@ from handlers.views.final import render_final
 from handlers.views.kit import Message
 from handlers.views.limits import fit
 from handlers.views.progress import Mark, gate_title, in_words, title_of
-from handlers.views.steps import in_a_story, render_step, stories_of
-from handlers.views.text import callable_owner, code, count, duration, esc, link, local_time, person
+from handlers.views.steps import ANNOUNCE, because, in_a_story, render_step, stories_of, took
+from handlers.views.text import callable_owner, code, count, esc, link, local_time, person
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import Scope
 from upgrade.run import RunStatus, UpgradeRun
@@ -100,7 +100,7 @@ def _said_already(event: UpgradeEvent, run: UpgradeRun, events: Sequence[Upgrade
     """What another entry tells: an announcement, a pause right after its cause, a second look that found nothing."""
     if event.kind is EventKind.PHASE_STARTED:
         return _of_one_step(str(event.data.get("phase", "")), run)
-    if event.kind is EventKind.STEP_FINISHED and event.step_id == "announce":
+    if event.kind is EventKind.STEP_FINISHED and event.step_id == ANNOUNCE:
         return True
     if in_a_story(event, events):
         return True
@@ -142,13 +142,11 @@ class _Told:
 
     @property
     def because(self) -> str:
-        reason = self.text("reason")
-        return f": {esc(reason)}" if reason else ""
+        return because(self.event)
 
     @property
     def took(self) -> str:
-        seconds = self.event.data.get("seconds")
-        return f" · {duration(timedelta(seconds=float(seconds)))}" if isinstance(seconds, int | float) else ""
+        return took(self.event)
 
     def text(self, key: str) -> str:
         return ", ".join(self.items(key))

@@ -53,7 +53,7 @@ class Runner:
         self._look_now: set[str] = set()
         # When a pass ended with nothing worth a write, what is due next is known here only: by run, for its version.
         self._dues: dict[str, tuple[int, datetime | None]] = {}
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], object]] = deque()
         self._jobs_free = max(1, settings.workers // 2)
         self._thread: threading.Thread | None = None
 
@@ -91,8 +91,8 @@ class Runner:
             self._look_now |= unfinished
         self.wake()
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run a short job on the pool as soon as there is room. The job handles its own errors."""
+    def submit(self, job: Callable[[], object]) -> None:
+        """Run a short job on the pool as soon as there is room. It handles its own errors; what it gives is dropped."""
         with self._condition:
             if self._stopping:
                 return
@@ -187,7 +187,7 @@ class Runner:
         except RuntimeError:
             _log.info("a short job was dropped: the engine is stopping")
 
-    def _run_job(self, job: Callable[[], None]) -> None:
+    def _run_job(self, job: Callable[[], object]) -> None:
         try:
             job()
         except Exception:

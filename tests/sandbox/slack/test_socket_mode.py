@@ -56,6 +56,14 @@ def heard(app: App, face: SlackFace, *action_ids: str) -> queue.Queue[Json]:
     return received
 
 
+def listening(face: SlackFace, connect: Connect, *action_ids: str) -> queue.Queue[Json]:
+    """An app that is connected, and what it hears of these actions."""
+    app = bolt_of(face)
+    received = heard(app, face, *action_ids)
+    connect(face, app)
+    return received
+
+
 def test_a_command_is_acked_and_its_answer_is_for_one(face: SlackFace, connect: Connect) -> None:
     app, received = bolt_of(face), inbox()
 
@@ -136,9 +144,7 @@ def test_escaped_text_carries_mentions_by_id(face: SlackFace, connect: Connect) 
 
 
 def test_a_click_carries_the_message_and_can_be_answered(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "approve")
-    connect(face, app)
+    received = listening(face, connect, "approve")
     metadata = {"event_type": "run", "event_payload": {"run": "r-1"}}
     parent = post(face)
     message = post(face, actions(button("approve", "run-1|digest")), thread_ts=parent.ts, metadata=metadata)
@@ -157,9 +163,7 @@ def test_a_click_carries_the_message_and_can_be_answered(face: SlackFace, connec
 
 
 def test_a_choice_and_the_answers_around_it_are_reported(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "hops", "go")
-    connect(face, app)
+    received = listening(face, connect, "hops", "go")
     options = [{"text": plain(value), "value": value} for value in ("one", "two")]
     select = {"type": "static_select", "action_id": "hops", "options": options, "initial_option": options[0]}
     message = post(face, actions(select, button("go")))
@@ -190,9 +194,7 @@ def test_people_use_only_what_they_see(face: SlackFace) -> None:
 
 
 def test_a_stale_button_still_reaches_the_app(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "approve")
-    connect(face, app)
+    received = listening(face, connect, "approve")
     message = post(face, actions(button("approve")))
     client_of(face).chat_update(channel="C0OPS", ts=message.ts, text="approved", blocks=[section("approved")])
     assert face.people.click("ada", message, "approve").ok
@@ -202,9 +204,7 @@ def test_a_stale_button_still_reaches_the_app(face: SlackFace, connect: Connect)
 def test_a_button_whose_block_was_edited_since_it_was_drawn_is_pressed_unless_two_are_alike(
     face: SlackFace, connect: Connect
 ) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "approve")
-    connect(face, app)
+    received = listening(face, connect, "approve")
     message = post(face, actions(button("approve")))
     assert face.people.click("ada", message, "approve", block_id="as it was").ok
     assert received.get(timeout=LONGEST)["actions"][0]["block_id"] == "row"
@@ -222,9 +222,7 @@ def test_without_interactivity_nothing_is_delivered(make_face: MakeFace) -> None
 
 
 def test_a_response_url_answers_five_times_and_replaces_the_original(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "go")
-    connect(face, app)
+    received = listening(face, connect, "go")
     message = post(face, actions(button("go")))
     face.people.click("ada", message, "go")
     webhook = WebhookClient(received.get(timeout=LONGEST)["response_url"])
@@ -243,9 +241,7 @@ def test_a_response_url_answers_five_times_and_replaces_the_original(face: Slack
 
 
 def test_an_answer_stands_in_the_channel_though_the_message_has_a_thread(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "go")
-    connect(face, app)
+    received = listening(face, connect, "go")
     message = post(face, actions(button("go")))
     client_of(face).chat_postMessage(channel="C0OPS", text="a reply", thread_ts=message.ts)
     face.people.click("ada", face.people.messages("ada", "ops")[0], "go")
@@ -257,9 +253,7 @@ def test_an_answer_stands_in_the_channel_though_the_message_has_a_thread(face: S
 def test_an_ephemeral_message_can_be_clicked_and_replaced_but_is_not_in_the_payload(
     face: SlackFace, connect: Connect
 ) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "go")
-    connect(face, app)
+    received = listening(face, connect, "go")
     client_of(face).chat_postEphemeral(channel="C0OPS", user="U0ADA", text="sure?", blocks=[actions(button("go"))])
     face.people.click("ada", face.people.messages("ada", "ops")[0], "go")
     body = received.get(timeout=LONGEST)
@@ -416,9 +410,7 @@ def test_an_answer_does_not_survive_in_an_input_of_another_kind(face: SlackFace,
 
 
 def test_a_trigger_opens_one_view_and_a_view_is_held_to_its_limits(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "go")
-    connect(face, app)
+    received = listening(face, connect, "go")
     face.people.click("ada", post(face, actions(button("go"))), "go")
     trigger, client = received.get(timeout=LONGEST)["trigger_id"], client_of(face)
     with pytest.raises(SlackApiError) as caught:
@@ -497,9 +489,7 @@ def test_an_event_without_an_ack_comes_again_and_says_so(make_face: MakeFace, co
 
 
 def test_an_envelope_can_arrive_twice(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "go")
-    connect(face, app)
+    received = listening(face, connect, "go")
     face.faults.duplicate_next_envelopes()
     assert face.people.click("ada", post(face, actions(button("go"))), "go").ok
     first, second = received.get(timeout=LONGEST), received.get(timeout=LONGEST)
@@ -519,9 +509,7 @@ def test_a_payload_goes_to_one_connection_of_several(face: SlackFace, connect: C
 
 
 def test_a_refreshed_connection_is_replaced(face: SlackFace, connect: Connect) -> None:
-    app = bolt_of(face)
-    received = heard(app, face, "go")
-    connect(face, app)
+    received = listening(face, connect, "go")
     face.disconnect_sockets("refresh_requested", grace=0.2)
     # It came and went and another came, in whichever order.
     assert face.workspace.changes.wait_until(lambda: len(comings_and_goings(face)) == 3, LONGEST)
