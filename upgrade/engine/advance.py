@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from upgrade.bake import baked_at, baking_since
 from upgrade.engine.approvals import ask_again, break_glass, decide, lapsed, waive
 from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, is_closed, under_way
 from upgrade.engine.draft import Draft
@@ -44,8 +45,9 @@ from upgrade.engine.signals import (
     WindowChanged,
 )
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.plan import Phase
+from upgrade.plan import BakeStep, Phase
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
+from upgrade.work_times import work_times_of
 
 #: The id of the step that waits for the notice.
 ANNOUNCE: Final = "announce"
@@ -233,7 +235,7 @@ def _settle(draft: Draft) -> None:
         if reasons := _why_it_stands(draft):
             draft.change(status=RunStatus.PAUSED, pause_reasons=reasons)
             draft.tell(EventKind.RUN_PAUSED, reasons=list(reasons), under_way=draft.going())
-        elif not _begun(run, phase) and lapsed(run, _goes_on_at(draft)):
+        elif not _begun(run, phase) and lapsed(run, _goes_on_at(draft, phase)):
             ask_again(draft)
         elif is_closed(run, phase):
             reach_gate(draft, phase)
@@ -245,10 +247,18 @@ def _begun(run: UpgradeRun, phase: Phase) -> bool:
     return any(run.step(step.id).status is not StepStatus.PENDING for step in phase.steps)
 
 
-def _goes_on_at(draft: Draft) -> datetime:
-    """When the next phase may begin: what is known of a closed window is asked about while it is closed."""
-    opens_at = draft.run.window_opens_at if "window" in draft.run.holds else None
-    return max(draft.now, opens_at or draft.now)
+def _goes_on_at(draft: Draft, phase: Phase) -> datetime:
+    """When ``phase`` may begin, or what follows if it only rests: what is known of that time is asked about before it.
+
+    Now, when that is so far off that an approval given now would not count then either.
+    """
+    run, first = draft.run, phase.steps[0]
+    opens_at = run.window_opens_at if "window" in run.holds else None
+    at = max(draft.now, opens_at or draft.now)
+    if isinstance(first, BakeStep):
+        over = baked_at(run, first, baking_since(run, first) or draft.now)
+        at = max(at, work_times_of(run).next_opening(over))
+    return at if at - draft.now <= run.policy.approval_valid else draft.now
 
 
 def _why_it_stands(draft: Draft) -> tuple[str, ...]:

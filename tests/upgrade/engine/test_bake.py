@@ -89,6 +89,19 @@ def test_the_next_hop_waits_for_a_window_after_the_one_in_which_the_last_was_ver
     assert began_at(tale, "control-plane@1.36") == second_hop
 
 
+def test_an_approval_that_lapses_in_a_bake_is_asked_for_before_it_and_the_clock_goes_on(tmp_path: Path) -> None:
+    tale = story(tmp_path, bake_before_nodes=DAY, approval_valid=DAY)
+    tale.to_running("1.35")
+    run = tale.until(RunStatus.AWAITING_APPROVAL)
+    over = ended_at(run, "verify@1.35") + DAY
+    assert run.step("bake-before-nodes@1.35").status is StepStatus.PENDING
+    assert tale.clock.now() < over - timedelta(hours=23)
+    tale.approve()
+    run = tale.go_on(lambda run: run.step("nodegroup/core@1.35").started_at is not None)
+    assert ended_at(run, "bake-before-nodes@1.35") == over
+    assert len(tale.of(EventKind.GATE_OPENED)) == 1
+
+
 def test_an_abort_in_a_bake_leaves_out_what_changes_nothing(tmp_path: Path) -> None:
     tale = story(tmp_path, bake_before_nodes=DAY)
     tale.to_running("1.35")

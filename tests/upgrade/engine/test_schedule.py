@@ -373,8 +373,19 @@ def test_what_will_have_lapsed_when_the_window_opens_is_asked_while_it_is_closed
     run = make_run(RunStatus.RUNNING, steps=done("announce", CONTROL_PLANE.id))
     soon, _ = play(run, WindowChanged(open=False, opens_at=NOW + 13 * DAY))
     assert soon.status is RunStatus.RUNNING
-    late, _ = play(run, WindowChanged(open=False, opens_at=NOW + 15 * DAY))
+    late, _ = play(run, WindowChanged(open=False, opens_at=NOW + 15 * DAY), now=NOW + 2 * DAY)
     assert late.status is RunStatus.AWAITING_APPROVAL
+
+
+def test_what_no_approval_outlasts_is_asked_when_the_window_opens_and_not_again_and_again() -> None:
+    policy = UpgradePolicy(approval_valid=2 * DAY)
+    run = make_run(RunStatus.RUNNING, steps=done("announce", CONTROL_PLANE.id), policy=policy)
+    opens_at = NOW + 6 * DAY
+    run, told = play(run, WindowChanged(open=False, opens_at=opens_at), PASSED)
+    assert (run.status, kinds(told)) == (RunStatus.RUNNING, ["window-closed"])
+    run, _ = play(run, WindowChanged(open=True), now=opens_at)
+    assert run.status is RunStatus.AWAITING_APPROVAL
+    assert play(run, approve(), PASSED, now=opens_at + HOUR)[0].status is RunStatus.RUNNING
 
 
 def test_an_approval_that_will_not_last_until_the_start_is_asked_for_at_the_look_ahead() -> None:
