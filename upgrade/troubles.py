@@ -19,7 +19,7 @@ class CallKind(StrEnum):
 
     STALLED = "stalled"  # a step takes too long or cannot go on, or Slack was away
     FAILED = "failed"  # a step failed, or a finding stops a phase
-    DECISION = "decision"  # half-way it waits for an approval or a confirmation; or its start was missed
+    DECISION = "decision"  # half-way it waits for an approval or a confirmation; or its start was missed or is blocked
     APPROVAL = "approval"  # a plan waits for its approvals
 
 
@@ -75,9 +75,11 @@ def troubles_of(run: UpgradeRun, events: Sequence[UpgradeEvent]) -> tuple[Troubl
 
 
 _Subject = tuple[str, str]
-_SLOW, _STUCK, _FAILED, _PAUSED, _GATE, _BY_HAND, _MISSED, _AWAY, _BACK = (
-    "slow", "stuck", "failed", "paused", "gate", "by-hand", "missed", "slack", "slack-back",
+_SLOW, _STUCK, _FAILED, _PAUSED, _GATE, _BY_HAND, _MISSED, _BLOCKED, _AWAY, _BACK = (
+    "slow", "stuck", "failed", "paused", "gate", "by-hand", "missed", "blocked", "slack", "slack-back",
 )  # fmt: skip
+#: A start that was set again is another one, which may be blocked again.
+_START_SET: Final = frozenset({EventKind.RUN_SCHEDULED, EventKind.RUN_RESCHEDULED})
 #: After these a step that cannot go on is another trouble; progress in between is not enough.
 _MOVES: Final = frozenset(
     {
@@ -100,6 +102,8 @@ class _Story:
     latest: dict[_Subject, str] = field(default_factory=dict)
     #: When something last stopped the run, so that the pause right after it is no trouble of its own.
     stopped_at: datetime | None = None
+    #: The start that was set last; what is blocked before any was set is told in its thread and calls nobody.
+    start_at: datetime | None = None
 
     def hear(self, event: UpgradeEvent) -> None:
         step = event.step_id or ""
@@ -126,11 +130,23 @@ class _Story:
                 self._begin(event, (_GATE, PLAN_GATE), CallKind.DECISION, "Its plan changed half-way.")
             case EventKind.STEP_STARTED if step.startswith("confirm/"):
                 self._begin(event, (_BY_HAND, step), CallKind.DECISION, f"It waits until a person has done {step}.")
-            case EventKind.START_MISSED:
-                self._begin(event, (_MISSED, ""), CallKind.DECISION, "Its start was missed; it waits for another.")
+            case EventKind.START_MISSED | EventKind.RUN_BLOCKED:
+                self._does_not_start(event)
             case _:
                 self._slack(event)
         self._go_on(event, step)
+
+    def _does_not_start(self, event: UpgradeEvent) -> None:
+        """A block is one trouble until the start is set again, however often people look. Ahead of it there is time."""
+        if event.kind is EventKind.START_MISSED:
+            self._begin(event, (_MISSED, ""), CallKind.DECISION, "Its start was missed; it waits for another.")
+        come = self.start_at is not None and event.at >= self.start_at
+        subject = (_BLOCKED, "start" if come else "ahead")
+        if event.kind is not EventKind.RUN_BLOCKED or self.start_at is None or subject in self.latest:
+            return
+        said = "Its start has come, and it cannot begin" if come else "It cannot start as it was set"
+        rungs = tuple(Rung) if come else (Rung.PERSON,)
+        self._begin(event, subject, CallKind.DECISION, f"{said}: {_reasons(event)}", rungs=rungs)
 
     def _slack(self, event: UpgradeEvent) -> None:
         if event.kind is EventKind.SLACK_UNREACHABLE:
@@ -144,11 +160,18 @@ class _Story:
         if event.kind in _MOVES:
             self.latest.pop((_STUCK, step), None)
         elif event.kind in _GOES_ON:
-            self.latest = {subject: key for subject, key in self.latest.items() if subject[0] != _STUCK}
+            self._forget(_STUCK)
+        elif event.kind in _START_SET:
+            start = event.data.get("start_at")
+            self.start_at = datetime.fromisoformat(start) if start else None
+            self._forget(_BLOCKED)
         elif event.kind is EventKind.CALL_ACKNOWLEDGED:
             self._seen(event, str(event.data.get("call", "")))
         elif event.kind is EventKind.RUN_TAKEN_OVER:
             self._seen(event, "")
+
+    def _forget(self, what: str) -> None:
+        self.latest = {subject: key for subject, key in self.latest.items() if subject[0] != what}
 
     def _begin(
         self,
@@ -201,6 +224,8 @@ def _stands(run: UpgradeRun, subject: _Subject) -> bool:  # noqa: PLR0911 -- one
             return run.step(of).status is StepStatus.FOLLOWING
         case "missed":
             return run.missed_start and run.status is RunStatus.SCHEDULED
+        case "blocked":
+            return run.status is RunStatus.BLOCKED
         case "slack":
             return "slack" in run.holds
     return "slack" not in run.holds

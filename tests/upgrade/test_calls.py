@@ -196,6 +196,47 @@ def test_what_waits_for_a_decision_half_way_calls_and_a_plan_that_was_not_begun_
     assert {call.kind for call in missed.calls()} == {CallKind.DECISION}
 
 
+def at_its_start(blocked_after: timedelta) -> tuple[Night, int]:
+    """A run whose start was set for in an hour, and which a look finds blocked after that long."""
+    start = {"start_at": (NOW + HOUR).isoformat()}
+    night = Night(make_run(RunStatus.SCHEDULED))
+    night.tell(EventKind.RUN_SCHEDULED, data=start)
+    night.now += blocked_after
+    return night, block(night)
+
+
+def block(night: Night) -> int:
+    reasons = {"codes": ["IDL001"], "reasons": ["IDL001 lab: two people are still on."]}
+    return night.tell(EventKind.RUN_BLOCKED, data=reasons, status=RunStatus.BLOCKED)
+
+
+def test_a_start_that_has_come_and_is_blocked_calls_everybody_once_however_often_somebody_looks() -> None:
+    night, seq = at_its_start(HOUR)
+    night.wait(5 * MINUTE)
+    night.tell(EventKind.RECHECK_REQUESTED, actor="U", status=RunStatus.CHECKING)
+    block(night)
+    night.wait(20 * MINUTE)
+    assert night.called == [(f"decision:{seq}:{rung}", HOUR + after * MINUTE) for rung, after in LADDER[:3]]
+    assert night.calls()[0].reason == "Its start has come, and it cannot begin: IDL001 lab: two people are still on."
+    again = {"start_at": (night.now + HOUR).isoformat()}
+    night.tell(EventKind.RUN_RESCHEDULED, data=again, actor="U")
+    assert night.calls() == (), "somebody has given it another start"
+    night.now += HOUR
+    assert block(night) in {int(call.key.split(":")[1]) for call in night.calls()}
+
+
+def test_what_is_in_the_way_ahead_of_a_start_calls_the_person_in_charge_alone() -> None:
+    night, seq = at_its_start(30 * MINUTE)
+    night.wait(4 * HOUR)
+    assert night.stages(seq, "decision") == [("person", 30)]
+
+
+def test_what_is_blocked_before_any_start_was_set_calls_nobody() -> None:
+    night = Night(make_run(RunStatus.CHECKING))
+    block(night)
+    assert night.calls() == ()
+
+
 def test_webhooks_hear_at_once_that_slack_is_away_and_the_person_that_it_is_back() -> None:
     night = Night()
     gone = night.tell(EventKind.SLACK_UNREACHABLE, holds=("slack",))
