@@ -15,7 +15,7 @@ from handlers.views.notice import loud, render_notice, render_reply
 from handlers.views.notice_facts import Also, NoticeFacts, also_of, notice_facts
 from handlers.views.preview import preview_facts, render_preview
 from handlers.views.wording import Wording
-from upgrade.announcements import Notice, NoticeReply, NoticeState, notice_of, notice_replies
+from upgrade.announcements import Notice, NoticeReply, NoticeState, ReplyKind, notice_of, notice_replies
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
 from upgrade.ports import Clock, StoredMessage
@@ -62,7 +62,7 @@ class Notices:
     Args:
         channel: the announcement channel.
         thread_link: the address of a run's thread, once it exists.
-        delivered: called when a notice exists in Slack.
+        delivered: called when a notice, or what tells another start, exists in Slack.
         wording: the words of it all.
     """
 
@@ -110,6 +110,12 @@ class Notices:
         if notice is not None and notice.due_at is not None and (NOTICE, "") not in rows:
             dues.append(notice.due_at)
         return min((self._clock.real_seconds(due - now) for due in dues if due > now), default=None)
+
+    def start_is_told(self, run_id: str) -> bool:
+        """Whether people heard of the start that holds: an edit of the notice alone calls nobody."""
+        posted = {row.key for row in self._messages.messages(run_id) if row.kind == REPLY and row.ts is not None}
+        replies, now = notice_replies(self._runs.run(run_id), self._runs.events(run_id)), self._clock.now()
+        return all(one.key in posted for one in replies if one.kind is ReplyKind.MOVED and one.due(now))
 
     def preview(self, run: UpgradeRun) -> Message:
         """Its notice as it would read now. Raises NotNow for a run without a plan."""
@@ -203,7 +209,10 @@ class Notices:
                 continue
             render = partial(self._render_reply, reply, notice, run)
             item = Item(run.id, REPLY, reply.key, render, (top.channel_id,), thread, FOR_EVER, loud(reply))
-            return self._post(item, row, run)
+            wait = self._post(item, row, run)
+            if wait == 0.0 and reply.kind is ReplyKind.MOVED:
+                self._delivered()
+            return wait
         return None
 
     def _render_reply(self, reply: NoticeReply, notice: Notice, run: UpgradeRun) -> Message:

@@ -144,7 +144,7 @@ class Notifier:
 
     def notice_delivered(self, run_id: str) -> bool:
         row = self._messages.message(run_id, NOTICE, "")
-        return row is not None and row.ts is not None
+        return row is not None and row.ts is not None and self._notices.start_is_told(run_id)
 
     def unreachable_since(self) -> datetime | None:
         return self._unreachable_since

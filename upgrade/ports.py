@@ -200,7 +200,9 @@ class Access(Protocol):
 class Delivery(Protocol):
     """What the engine must know of Slack: no notice, no start; nobody could press Pause, no new step."""
 
-    def notice_delivered(self, run_id: str) -> bool: ...
+    def notice_delivered(self, run_id: str) -> bool:
+        """Whether the notice is out, and the start that holds was told if it was set after that."""
+        ...
 
     def unreachable_since(self) -> datetime | None:
         """Domain time since when Slack cannot be reached; None while it can."""

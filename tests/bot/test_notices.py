@@ -164,6 +164,17 @@ def test_a_reminder_begun_by_a_bot_that_died_and_overtaken_since_is_let_go(face:
     assert not [row for row in story.store.messages(story.id) if row.kind == REPLY and row.shown_seq == 0]
 
 
+def test_a_start_that_was_moved_is_not_announced_before_people_were_told_of_it(face: SlackFace, story: Story) -> None:
+    notifier, earlier = notifier_of(face, story), START - DAY
+    announce(story)
+    delivered(notifier, story)
+    story.tell(EventKind.RUN_RESCHEDULED, start_at=earlier, notice_at=None, data=_at(earlier))
+    assert not notifier.notice_delivered(story.id), "the notice is there, and says another start"
+    deliver(notifier)
+    assert notifier.notice_delivered(story.id)
+    assert [one.broadcast for one in thread_of(face, notices_in(face)[0])] == [True]
+
+
 def test_a_changed_plan_is_told_although_the_run_forgot_its_start(face: SlackFace, story: Story) -> None:
     notifier = notifier_of(face, story)
     announce(story)
