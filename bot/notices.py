@@ -99,7 +99,7 @@ class Notices:
         waits = [self._announce(notice, run, rows), *self._copies(notice, run, rows)]
         top = rows.get((NOTICE, ""))
         if top is not None and top.ts is not None:
-            waits += [self._reply(notice, run, rows, events), self._keep_leader_true(run, rows)]
+            waits += [*self._replies(notice, run, rows, events), self._keep_leader_true(run, rows)]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def due_in(self, run: UpgradeRun, rows: Rows, events: Sequence[UpgradeEvent]) -> float | None:
@@ -193,24 +193,36 @@ class Notices:
 
     # -- under the notice ---------------------------------------------------------------------------------------------
 
-    def _reply(self, notice: Notice, run: UpgradeRun, rows: Rows, events: Sequence[UpgradeEvent]) -> float | None:
-        """Post the first that is due and missing. Slack's threads have one level, so a run told under another's notice
-        goes on there."""
-        top, under, now = rows[NOTICE, ""], self._chosen_thread(rows), self._clock.now()
-        thread = under.ts if under else top.ts
-        replies = notice_replies(run, events)
-        wanted = {reply.key for reply in replies if reply.due(now)}
+    def _replies(
+        self, notice: Notice, run: UpgradeRun, rows: Rows, events: Sequence[UpgradeEvent]
+    ) -> Iterator[float | None]:
+        """What is told under the notice, and under each copy of it. Slack's threads have one level, so a run told under
+        another's notice goes on there."""
+        replies, under = notice_replies(run, events), self._chosen_thread(rows)
+        for place in ("", *self._audience_of(run.cluster).channels):
+            row = rows.get((NOTICE, place))
+            if row is not None and row.ts is not None:
+                thread = under.ts if under and not place else row.ts
+                yield self._reply(replies, row.model_copy(update={"ts": thread}), notice, run, rows)
+
+    def _reply(
+        self, replies: Sequence[NoticeReply], top: StoredMessage, notice: Notice, run: UpgradeRun, rows: Rows
+    ) -> float | None:
+        """Post the first that is due and missing in the thread of ``top``."""
+        now = self._clock.now()
+        due = {_key(reply, top): reply for reply in replies if reply.due(now)}
         for (kind, key), begun in rows.items():
-            if kind == REPLY and begun.ts is None and key not in wanted and begun.shown_seq < FOR_EVER:
-                self._outbox.let_go(begun, thread, FOR_EVER)  # a death came before its post, and it was overtaken
-        for reply in replies:
-            row = rows.get((REPLY, reply.key))
-            if not reply.due(now) or (row is not None and row.ts is not None):
+            overtaken = kind == REPLY and key not in due and _place(key) == top.key
+            if overtaken and begun.ts is None and begun.shown_seq < FOR_EVER:
+                self._outbox.let_go(begun, top.ts, FOR_EVER)  # a death came before its post
+        for key, reply in due.items():
+            row = rows.get((REPLY, key))
+            if row is not None and row.ts is not None:
                 continue
             render = partial(self._render_reply, reply, notice, run)
-            item = Item(run.id, REPLY, reply.key, render, (top.channel_id,), thread, FOR_EVER, loud(reply))
+            item = Item(run.id, REPLY, key, render, (top.channel_id,), top.ts, FOR_EVER, loud(reply))
             wait = self._post(item, row, run)
-            if wait == 0.0 and reply.kind is ReplyKind.MOVED:
+            if wait == 0.0 and reply.kind is ReplyKind.MOVED and not top.key:
                 self._delivered()
             return wait
         return None
@@ -282,6 +294,16 @@ class Notices:
             notice = notice_of(run, announced=True) if run.id in under_it else None
             if notice is not None:
                 yield also_of(notice)
+
+
+def _key(reply: NoticeReply, top: StoredMessage) -> str:
+    """By which it is known under that notice, or copy."""
+    return f"{top.key} {reply.key}" if top.key else reply.key
+
+
+def _place(key: str) -> str:
+    """The channel of the copy that a reply stands under; empty for the notice itself."""
+    return key.rpartition(" ")[0]
 
 
 def _day(at: datetime | None, zone: ZoneInfo) -> date | None:

@@ -103,7 +103,7 @@ class ClusterSettings(Section):
     owner: str | None = Field(default=None, max_length=100)
     """Named in the notice. The id of a Slack user or user group is also called when a run stands still."""
     channels: tuple[Annotated[str, Field(min_length=1, max_length=81)], ...] = ()
-    """Where its owners read their own copy of each notice: `#name` or ids."""
+    """Where its owners read their own copy of each notice and what is told under it, reminders too: `#name` or ids."""
     idle_only: IdleOnly | None = None
     """For a cluster that is upgraded only while nobody works in it: `{namespaces: […], selector: …}` of their pods. A
     run does not begin while one of them is ready; it names who is still on."""

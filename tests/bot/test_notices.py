@@ -89,8 +89,8 @@ class Days:
         self.tell(EventKind.RUN_SUCCEEDED, moved + HOUR, status=RunStatus.SUCCEEDED, finished_at=moved + HOUR)
 
 
-def assert_all_told(face: SlackFace) -> None:
-    (notice,) = notices_in(face)
+def assert_all_told(face: SlackFace, channel: str = "maintenance-notices") -> None:
+    (notice,) = notices_in(face, channel)
     assert "Finished" in notice.text
     replies = thread_of(face, notice)
     assert [one.text[: len(start)] for one, start in zip(replies, TOLD, strict=True)] == TOLD
@@ -104,7 +104,8 @@ def days_with_a_death(face: SlackFace, dies_at: int) -> int:
     def born() -> Notifier:
         calls = Mortal(SlackCalls(client_of(face)), ("post", "update", "find"), count, dies_at)
         messages = Mortal(story.store, ("save_message",), count, dies_at)
-        return notifier_of(face, story, calls=calls, messages=messages, clock=clock)
+        owners = Audience(channels=("#team-shop",))
+        return notifier_of(face, story, calls=calls, messages=messages, clock=clock, audience_of=lambda _: owners)
 
     alive = [born()]
 
@@ -124,14 +125,15 @@ def days_with_a_death(face: SlackFace, dies_at: int) -> int:
 
 def test_a_crash_at_any_boundary_loses_no_reply_and_doubles_none(make_face: MakeFace) -> None:
     def told(dies_at: int) -> int:
-        face = make_face()
+        face = make_face(channels=[Channel("ops"), Channel("maintenance-notices"), Channel("team-shop")])
         boundaries = days_with_a_death(face, dies_at)
         assert_all_told(face)
+        assert_all_told(face, "team-shop")
         face.stop()
         return boundaries
 
     boundaries = told(0)
-    for dies_at in range(1, boundaries + 1, 5):
+    for dies_at in range(1, boundaries + 1, 7):
         told(dies_at)
 
 
@@ -201,7 +203,9 @@ def test_owners_read_a_copy_and_one_that_cannot_be_posted_is_shown_but_holds_not
     story.tell(EventKind.RUN_ABORTED, status=RunStatus.ABORTED, finished_at=samples.NOW)
     deliver(notifier)
     for channel in ("maintenance-notices", "team-shop"):
-        assert "Called off" in notices_in(face, channel)[0].text
+        (notice,) = notices_in(face, channel)
+        assert "Called off" in notice.text
+        assert [(one.text[:14], one.broadcast) for one in thread_of(face, notice)] == [("⏹️ Called off:", True)]
     assert story.store.untold() == (), "a finished run is left in peace"
 
 
