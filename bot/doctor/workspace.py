@@ -68,14 +68,35 @@ def examine_slack(settings: Settings) -> Iterator[Verdict]:
     scopes = _granted(who)
     yield from _scopes(scopes)
     yield from _way_in(client, settings)
-    for key in ("announcement_channel", "operations_channel"):
-        if channel := getattr(settings, key):
-            yield _channel(client, key, channel, bot, joins="channels:join" in scopes)
-    for role in ("viewer", "operator", "approver", "admin"):
+    for channel, key in _channels(settings).items():
+        yield _channel(client, key, channel, bot, joins="channels:join" in scopes)
+    for key, group, instead in _groups(settings):
+        yield _group(client, key, group, instead)
+
+
+def _channels(settings: Settings) -> dict[str, str]:
+    """Where the bot speaks, each once, and the setting that says so first."""
+    keys = ("announcement_channel", "operations_channel", "security_channel")
+    named = [(getattr(settings, key), key) for key in keys]
+    named += [(channel, f"clusters {one.name}") for one in settings.clusters for channel in one.channels]
+    found: dict[str, str] = {}
+    for channel, key in named:
+        if channel:
+            found.setdefault(channel, key)
+    return found
+
+
+def _groups(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """The setting, the user group that it names, and what to do in a workspace without user groups."""
+    for role in ("viewer", "operator", "approver", "admin", "break_glass"):
         for group in getattr(settings.roles, role).groups:
-            yield _group(client, f"roles.{role}", group, f"name people under roles.{role}.users instead")
+            yield f"roles.{role}", group, f"name people under roles.{role}.users instead"
+    for name, environment in settings.environments.items():
+        for one in environment.approver_groups:
+            if one.startswith("S"):
+                yield f"environments.{name}", one, "name people under approver_groups instead"
     if settings.on_call.group:
-        yield _group(client, "on_call.group", settings.on_call.group, "leave it out, and set webhooks")
+        yield "on_call.group", settings.on_call.group, "leave it out, and set webhooks"
 
 
 def _call(method: Callable[..., Any], **arguments: Any) -> Any:

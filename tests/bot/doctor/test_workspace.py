@@ -111,6 +111,19 @@ def test_a_channel_that_cannot_take_the_announcement_is_told(
         assert (verdict.code, verdict.subject) == (code, "announcement_channel")
 
 
+def test_every_channel_and_group_that_the_settings_name_is_looked_up(clinic: Clinic) -> None:
+    clinic.settings["security_channel"] = "#nowhere"
+    clinic.settings["clusters"][0]["channels"] = ["#nobody", "#maintenance-notices"]
+    clinic.settings["environments"]["prod"]["approver_groups"] = ["S0GONE", "U0BEN"]
+    clinic.settings["roles"]["break_glass"] = {"groups": ["S0LOST"]}
+    assert [(one.code, one.subject) for one in clinic.to_fix()] == [
+        ("slack-channel-missing", "security_channel"),
+        ("slack-channel-missing", "clusters prod-eu"),
+        ("slack-group-unreadable", "roles.break_glass"),
+        ("slack-group-unreadable", "environments.prod"),
+    ]
+
+
 def test_an_app_token_that_slack_refuses_is_told(clinic: Clinic, slack: SlackFace) -> None:
     clinic.environment.setenv("SLACK_APP_TOKEN", "xapp-1-nobodys")
     assert [one.code for one in clinic.to_fix()] == ["slack-app-token-refused"]
