@@ -44,12 +44,13 @@ def _configured(settings: Settings, cluster: ClusterSettings) -> ConfiguredClust
         reason = "its API is not reached (reach: aws-only)."
     elif not (settings.has_approver or settings.policy(cluster.environment).approver_groups):
         reason = "no approver is configured."
+    own = {"idle_only": cluster.idle_only, **({} if cluster.windows is None else {"windows": cluster.windows})}
     return ConfiguredCluster(
         id=cluster.id,
         environment=cluster.environment,
         time_zone=cluster.time_zone,
         owner=cluster.owner,
-        policy=settings.policy(cluster.environment).model_copy(update={"idle_only": cluster.idle_only}),
+        policy=settings.policy(cluster.environment).model_copy(update=own),
         check_only=bool(reason),
         check_only_reason=reason,
     )

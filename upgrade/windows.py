@@ -1,8 +1,8 @@
-"""Maintenance windows: ``mon-fri 09:00-17:00`` in the cluster's time zone.
+"""Maintenance windows: ``mon-fri 09:00-17:00`` or ``fri 22:00 for 6h`` in the cluster's time zone.
 
-A window opens on the days it names and closes at the next reading of its closing time; with a closing time at or before
-the opening time that is on the next day. Readings that the clock shows twice (the hour that summer time ends) mean the
-first one; readings that it skips mean the instant of the skip.
+A window opens on the days it names and closes at the next reading of its closing time, which with a closing time at or
+before the opening time is on the next day; or after its length, counted in real hours. Readings that the clock shows
+twice (the hour that summer time ends) mean the first one; readings that it skips mean the instant of the skip.
 """
 
 from __future__ import annotations
@@ -17,28 +17,40 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from upgrade.errors import WindowUnreadable
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WINDOW: Final = re.compile(r"^(?P<days>[a-z,-]+)\s+(?P<opens>\d{2}:\d{2})\s*-\s*(?P<closes>\d{2}:\d{2})$")
-_HINT: Final = "Write it like “mon-fri 09:00-17:00”, “sat,sun 22:00-04:00” or “daily 00:00-24:00”."
+_WINDOW: Final = re.compile(
+    r"^(?P<days>[a-z,-]+)\s+(?P<opens>\d{2}:\d{2})"
+    r"(\s*-\s*(?P<closes>\d{2}:\d{2})|\s+for\s+(?=\d)((?P<hours>\d{1,3})h)?((?P<minutes>\d{1,3})m)?)$"
+)
+_HINT: Final = "Write it like “mon-fri 09:00-17:00”, “fri 22:00-04:00”, “fri 22:00 for 6h” or “daily 00:00-24:00”."
+#: A window that is longer never closes.
+_LONGEST: Final = timedelta(days=7)
 #: Every window comes round within a week; two more cover one that a change of the clock swallowed.
 _SEARCH: Final = timedelta(days=21)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A weekly window. ``days``: 0 is Monday; ``closes_next_day`` also for 24:00."""
+    """A weekly window. ``days``: 0 is Monday; ``closes_next_day`` also for 24:00; ``lasts`` goes before both."""
 
     days: frozenset[int]
     opens: time
     closes: time
     closes_next_day: bool
+    lasts: timedelta | None = None
 
 
 def parse_window(text: str) -> Window:
-    """Read ``mon-fri 09:00-17:00``. Raises WindowUnreadable."""
+    """Read ``mon-fri 09:00-17:00`` or ``fri 22:00 for 6h``. Raises WindowUnreadable."""
     found = _WINDOW.match(text.strip().lower())
     if not found:
         raise WindowUnreadable(f"“{text}” is not a maintenance window.", _HINT)
     opens, closes = found["opens"], found["closes"]
+    if closes is None:
+        lasts = timedelta(hours=int(found["hours"] or 0), minutes=int(found["minutes"] or 0))
+        if not timedelta(0) < lasts <= _LONGEST:
+            raise WindowUnreadable(f"“{text}” must last more than no time and a week at most.", _HINT)
+        opens_at = _time(text, opens)
+        return Window(_days(text, found["days"]), opens_at, opens_at, False, lasts)
     whole_end = closes == "24:00"
     start = _time(text, opens)
     end = time(0) if whole_end else _time(text, closes)
@@ -84,19 +96,24 @@ def next_closing(windows: Sequence[str | Window], zone: ZoneInfo | str, now: dat
 def _spans(
     windows: Sequence[str | Window], zone_or_name: ZoneInfo | str, now: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The windows' openings and closings in UTC, from the day before yesterday on."""
+    """The windows' openings and closings in UTC, from a week ago on: one may last as long."""
     zone = time_zone(zone_or_name) if isinstance(zone_or_name, str) else zone_or_name
     today = now.astimezone(zone).date()
     for written in windows:
         window = parse_window(written) if isinstance(written, str) else written
-        for offset in range(-2, _SEARCH.days):
+        first = -2 if window.lasts is None else -2 - _LONGEST.days
+        for offset in range(first, _SEARCH.days):
             day = today + timedelta(days=offset)
             if day.weekday() not in window.days:
                 continue
             opens = instant_of(day, window.opens, zone)
-            closes = instant_of(day + timedelta(days=window.closes_next_day), window.closes, zone)
+            closes = opens + window.lasts if window.lasts else _closing(window, day, zone)
             if opens < closes:
                 yield opens, closes
+
+
+def _closing(window: Window, day: date, zone: ZoneInfo) -> datetime:
+    return instant_of(day + timedelta(days=window.closes_next_day), window.closes, zone)
 
 
 def instant_of(day: date, reading: time, zone: tzinfo) -> datetime:

@@ -6,15 +6,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from bot.config.sections import RoleSettings
-from bot.config.values import Duration, DurationOrNone, Section, UserOrGroupId, ZoneName
-from upgrade.errors import WindowUnreadable
+from bot.config.values import Duration, DurationOrNone, Section, UserOrGroupId, WindowTexts, ZoneName
 from upgrade.freeze import Freeze
 from upgrade.gates import GatePlace, GateRule, form
 from upgrade.plan import EnvironmentPolicy
-from upgrade.windows import instant_of, parse_window
+from upgrade.windows import instant_of
 
 
 class GateSettings(GateRule):
@@ -53,6 +52,9 @@ class EnvironmentSettings(EnvironmentPolicy):
     """How long complete approvals count; half-way beyond it they are asked for again before the next phase."""
     break_glass_valid: Duration = timedelta(hours=4)
     """How long a gate that somebody opened alone counts as approved; then the next phase asks again."""
+    windows: WindowTexts = ()
+    """Maintenance windows as `mon-fri 09:00-17:00` or `fri 22:00 for 6h`, in the cluster's time zone; none means
+    always. A window belongs to the day on which it opens."""
     bake_after_hop: DurationOrNone = timedelta(0)
     """How long a version is watched before the next hop."""
     bake_before_nodes: DurationOrNone = timedelta(hours=24)
@@ -63,16 +65,6 @@ class EnvironmentSettings(EnvironmentPolicy):
     """How long before the start everybody is reminded of the announcement; the longest is when it is made."""
     mention_here: bool = False
     """Whether a notice calls the people who are in the announcement channel (`@here`)."""
-
-    @field_validator("windows")
-    @classmethod
-    def _readable_windows(cls, windows: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            for window in windows:
-                parse_window(window)
-        except WindowUnreadable as error:
-            raise ValueError(f"{error.message} {error.hint}") from None
-        return windows
 
 
 def _moment(value: Any) -> Any:

@@ -17,6 +17,7 @@ from bot.config.values import (
     RegionName,
     Section,
     UserId,
+    WindowTexts,
     ZoneName,
     is_loopback,
 )
@@ -100,6 +101,8 @@ class ClusterSettings(Section):
     """A key of `environments`. Left out: the production policy."""
     time_zone: ZoneName = "UTC"
     """Of the maintenance windows, such as Europe/Berlin."""
+    windows: WindowTexts | None = None
+    """Its own maintenance windows, in place of those of its environment; `[]` means always."""
     owner: str | None = Field(default=None, max_length=100)
     """Named in the notice. The id of a Slack user or user group is also called when a run stands still."""
     channels: tuple[Annotated[str, Field(min_length=1, max_length=81)], ...] = ()

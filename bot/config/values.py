@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from upgrade.errors import WindowUnreadable
-from upgrade.windows import time_zone
+from upgrade.windows import parse_window, time_zone
 
 _DURATION: Final = re.compile(r"(\d+)\s*(s|m|h|d)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -47,6 +47,15 @@ def known_zone(value: str) -> str:
     return value
 
 
+def _windows(windows: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        for window in windows:
+            parse_window(window)
+    except WindowUnreadable as error:
+        raise ValueError(f"{error.message} {error.hint}") from None
+    return windows
+
+
 def is_loopback(address: str) -> bool:
     """Whether the host of an address is this machine. A name other than localhost is not looked up, so it is not."""
     host = urlsplit(address).hostname or ""
@@ -61,6 +70,7 @@ def is_loopback(address: str) -> bool:
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 DurationOrNone = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 ZoneName = Annotated[str, AfterValidator(known_zone)]
+WindowTexts = Annotated[tuple[str, ...], AfterValidator(_windows)]
 AccountNumber = Annotated[str, Field(pattern=r"^\d{12}$")]
 RegionName = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$")]
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,20}$")]

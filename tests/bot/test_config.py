@@ -153,6 +153,29 @@ environments:
     )
 
 
+def test_a_cluster_has_the_windows_of_its_environment_unless_it_has_its_own(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        """
+environments: {prod: {windows: ["mon-thu 08:00-16:00"]}}
+clusters:
+  - {name: eu, region: eu-west-1, account: "111122223333", environment: prod}
+  - {name: us, region: us-east-1, account: "111122223333", environment: prod, time_zone: America/New_York,
+     windows: ["fri 22:00 for 6h"]}
+  - {name: lab, region: us-east-1, account: "111122223333", environment: prod, windows: []}
+""",
+    )
+    times = [(one.work_times.windows, one.work_times.time_zone) for one in configured_clusters(settings)]
+    assert times == [
+        (("mon-thu 08:00-16:00",), "UTC"),
+        (("fri 22:00 for 6h",), "America/New_York"),
+        ((), "UTC"),
+    ]
+    wrong = "clusters: [{name: eu, region: eu-west-1, account: '111122223333', windows: [fri 22-4]}]"
+    (line,) = lines_of(tmp_path, wrong)
+    assert line.startswith("clusters[0].windows: “fri 22-4” is not a maintenance window.")
+
+
 def test_who_hears_of_a_cluster_and_when_it_counts_as_idle(tmp_path: Path) -> None:
     settings = read(
         tmp_path,

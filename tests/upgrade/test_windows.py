@@ -33,6 +33,12 @@ def at(text: str, zone: ZoneInfo = BERLIN, fold: int = 0) -> datetime:
         ("fri-mon 10:00-11:00", "2026-11-03T10:30", False),
         ("daily 00:00-24:00", "2026-11-03T23:59", True),
         ("MON 09:00 - 17:00", "2026-11-02T12:00", True),
+        ("fri 22:00 for 6h", "2026-11-07T03:59", True),  # belongs to Friday
+        ("fri 22:00 for 6h", "2026-11-07T04:00", False),
+        ("fri 22:00 for 6h", "2026-11-07T22:00", False),
+        ("fri 22:00 for 1h30m", "2026-11-06T23:29", True),
+        ("fri 22:00 for 90m", "2026-11-06T23:30", False),
+        ("fri 22:00 for 168h", "2026-11-13T21:59", True),  # never closes
     ],
 )
 def test_a_window_is_open_from_its_first_minute_to_its_last(window: str, moment: str, open_: bool) -> None:
@@ -57,6 +63,10 @@ def test_no_window_means_always() -> None:
         ("mon 09:00-09:00", "same time"),
         ("1-5 09:00-17:00", "not a maintenance window"),
         ("", "not a maintenance window"),
+        ("fri 22:00 for", "not a maintenance window"),
+        ("fri 22:00 for 6", "not a maintenance window"),
+        ("fri 22:00 for 0h", "a week at most"),
+        ("fri 22:00 for 169h", "a week at most"),
         ("mon,,tue 09:00-17:00", "is not a day"),
     ],
 )
@@ -117,11 +127,24 @@ def test_a_window_over_the_repeated_hour_lasts_an_hour_longer() -> None:
     assert closing - opens.astimezone(UTC) == timedelta(hours=6)
 
 
+def test_a_window_with_a_length_lasts_as_long_over_the_repeated_hour_too() -> None:
+    opens = at("2026-10-31T23:00", NEW_YORK)
+    assert next_closing(["sat 23:00 for 5h"], NEW_YORK, opens) == opens.astimezone(UTC) + timedelta(hours=5)
+    weekend = next_closing(["fri 22:00 for 60h", "sat 10:00-12:00"], BERLIN, at("2026-11-07T11:00"))
+    assert weekend == at("2026-11-09T10:00")
+
+
 windows = st.builds(
-    lambda days, start, length: f"{','.join(sorted(days))} {clock(start)}-{clock((start + length) % 1440)}",
+    lambda days, start, length, until: f"{','.join(sorted(days))} {clock(start)}{until(start, length)}",
     st.sets(st.sampled_from(DAYS), min_size=1),
     st.integers(0, 1439),
     st.integers(1, 1439),
+    st.sampled_from(
+        [
+            lambda start, length: f"-{clock((start + length) % 1440)}",
+            lambda _, length: f" for {4 * length // 60}h{4 * length % 60}m",
+        ]
+    ),
 )
 
 
