@@ -156,11 +156,13 @@ def _changing(run: UpgradeRun) -> list[tuple[Step, StepState]]:
 
 
 def _windows(run: UpgradeRun, now: datetime, end: datetime | None) -> tuple[tuple[datetime, datetime], ...]:
-    since = now if run.started_at else run.start_at
+    since = run.started_at or run.start_at
     times = work_times_of(run)
     if since is None or end is None or not (times.windows or times.freezes):
         return ()
-    return tuple(islice(times.spans(since, end), _WINDOWS))
+    # The one under way is told from its opening, or the start in it, on: the notice stands until something happens.
+    ahead = ((opens, closes) for opens, closes in times.spans(since, end) if closes > now)
+    return tuple(islice(ahead, _WINDOWS))
 
 
 def _rounded(at: datetime | None) -> datetime | None:

@@ -445,6 +445,15 @@ def test_the_notice_says_what_may_be_noticed_which_alerts_may_fire_and_when_it_r
     assert "Expected" not in over
 
 
+def test_the_notice_under_way_tells_windows_from_their_opening_and_none_that_is_over() -> None:
+    windows = UpgradePolicy(windows=("fri,sat 08:00-10:00",))
+    run = samples.run(RunStatus.RUNNING, plan=samples.two_hops(), policy=windows, started_at=NOW)
+    for later in (timedelta(0), timedelta(minutes=30)):
+        assert "2026-11-20 09:00 UTC> to <!date" in words_of(render_notice(facts_of(run, now=NOW + later)))
+    said = words_of(render_notice(facts_of(run, now=NOW + timedelta(hours=2))))
+    assert "2026-11-20 09:00" not in said
+
+
 def test_the_notice_says_when_in_everybodys_time_zone() -> None:
     run = samples.run(RunStatus.SCHEDULED)
     said = words_of(render_notice(facts_of(run)))
