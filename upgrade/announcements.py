@@ -9,11 +9,12 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
+from upgrade.bake import baking_since, goes_on_at
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.facts import Value
 from upgrade.plan import BakeStep, ControlPlaneStep, UpgradePlan
-from upgrade.run import Intent, RunStatus, UpgradeRun
+from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 from upgrade.versions import KubernetesVersion
 
 #: A notice that was delivered no later than this after it was due counts as in time.
@@ -26,7 +27,7 @@ class NoticeState(StrEnum):
     PLANNED = "planned"
     POSTPONED = "postponed"  # announced, then the plan changed, something blocks it, or its start was missed
     STARTED = "started"
-    PAUSED = "paused"
+    PAUSED = "paused"  # by people or a failure, outside of its windows, or in a bake
     STOPPING = "stopping"  # aborted; what is under way still finishes
     FINISHED = "finished"
     STOPPED = "stopped"  # ended early, with something changed
@@ -46,6 +47,7 @@ class Notice(Value):
 
     Args:
         due_at: when it must be in the channel; None once nothing more will start.
+        goes_on_at: when it goes on by itself; None unless it stands still and does.
         effects: what people may notice.
         rests: where the plan watches a version for a while before it goes on.
     """
@@ -56,6 +58,7 @@ class Notice(Value):
     to_version: KubernetesVersion
     start_at: datetime | None
     due_at: datetime | None
+    goes_on_at: datetime | None = None
     effects: tuple[Effect, ...] = ()
     rests: tuple[BakeStep, ...] = ()
 
@@ -124,6 +127,7 @@ def notice_of(run: UpgradeRun, *, announced: bool = False) -> Notice | None:
         to_version=run.plan.to_version,
         start_at=run.start_at,
         due_at=None if run.status.finished else notice_due_at(run),
+        goes_on_at=_goes_on_at(run),
         effects=tuple(_effects(run.plan)),
         rests=tuple(step for _, step in run.plan.steps() if isinstance(step, BakeStep)),
     )
@@ -166,11 +170,23 @@ def _state(run: UpgradeRun) -> NoticeState:
     if run.intent is Intent.ABORT:
         return NoticeState.STOPPING
     if run.started_at is not None:
-        return NoticeState.PAUSED if run.status is RunStatus.PAUSED else NoticeState.STARTED
+        stands = run.status is RunStatus.PAUSED or _goes_on_at(run) is not None
+        return NoticeState.PAUSED if stands else NoticeState.STARTED
     if run.intent is Intent.PAUSE:
         return NoticeState.PAUSED
     blocked = run.status is RunStatus.BLOCKED or run.start_at is None or run.missed_start
     return NoticeState.POSTPONED if blocked else NoticeState.PLANNED
+
+
+def _goes_on_at(run: UpgradeRun) -> datetime | None:
+    if run.status is not RunStatus.RUNNING or run.intent is not Intent.GO:
+        return None
+    ends = [run.window_opens_at] if "window" in run.holds else []
+    for _, step in run.plan.steps() if run.plan else ():
+        if isinstance(step, BakeStep) and run.step(step.id).status is StepStatus.FOLLOWING:
+            since = baking_since(run, step) or run.step(step.id).started_at
+            ends += [goes_on_at(run, step, since)] if since else []
+    return max((end for end in ends if end is not None), default=None)
 
 
 def _effects(plan: UpgradePlan) -> Iterable[Effect]:

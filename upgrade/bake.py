@@ -12,6 +12,7 @@ from upgrade.plan import BakeStep, UpgradePolicy
 from upgrade.run import UpgradeRun
 from upgrade.versions import KubernetesVersion
 from upgrade.windows import is_open, next_closing, next_opening
+from upgrade.work_times import work_times_of
 
 
 def bake_before(what: Literal["hop", "nodes"], version: KubernetesVersion, policy: UpgradePolicy) -> BakeStep | None:
@@ -47,3 +48,8 @@ def baked_at(run: UpgradeRun, step: BakeStep, since: datetime) -> datetime:
         return over
     closing = next_closing(windows, zone, since) if is_open(windows, zone, since) else since
     return max(over, next_opening(windows, zone, closing)) if closing is not None else over
+
+
+def goes_on_at(run: UpgradeRun, step: BakeStep, since: datetime) -> datetime:
+    """When work goes on after a bake that began at ``since`` (aware): once it is over and the work times are open."""
+    return work_times_of(run).next_opening(baked_at(run, step, since))

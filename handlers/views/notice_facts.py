@@ -50,6 +50,7 @@ class NoticeFacts:
         state: as ``upgrade.announcements.NoticeState``.
         owner: whom to ask, as configured; empty when nobody is.
         start_at: None while no start is set.
+        goes_on_at: when it goes on by itself; None unless it stands still and does.
         ends_by: the expected end by the high end of the estimate, up to full five minutes.
         minutes: (low, high) of the work alone, without rests and closed windows.
         windows: the times in which it works, when there are maintenance windows or freezes: (from, until).
@@ -71,6 +72,7 @@ class NoticeFacts:
     from_version: str
     to_version: str
     start_at: datetime | None = None
+    goes_on_at: datetime | None = None
     ends_by: datetime | None = None
     minutes: tuple[float, float] = (0.0, 0.0)
     windows: tuple[tuple[datetime, datetime], ...] = ()
@@ -122,6 +124,7 @@ def notice_facts(
         from_version=str(notice.from_version),
         to_version=str(notice.to_version),
         start_at=notice.start_at,
+        goes_on_at=notice.goes_on_at,
         ends_by=end,
         minutes=total_minutes(run.plan) if run.plan else (0.0, 0.0),
         windows=_windows(run, now, end),

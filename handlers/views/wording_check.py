@@ -73,6 +73,7 @@ def _samples() -> Iterator[NoticeFacts]:
             from_version="1.34",
             to_version="1.36",
             start_at=_AT,
+            goes_on_at=_AT + _HOUR if state is NoticeState.PAUSED else None,
             ends_by=_AT + 6 * _HOUR,
             minutes=(65.0, 130.0),
             windows=tuple((_AT + n * 24 * _HOUR, _AT + (n * 24 + 8) * _HOUR) for n in range(8)),

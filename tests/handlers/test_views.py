@@ -454,6 +454,15 @@ def test_the_notice_under_way_tells_windows_from_their_opening_and_none_that_is_
     assert "2026-11-20 09:00" not in said
 
 
+def test_the_notice_of_a_run_outside_of_its_windows_says_when_it_goes_on() -> None:
+    resting = {"holds": ("window",), "window_opens_at": NOW + timedelta(hours=6)}
+    said = words_of(render_notice(facts_of(samples.run(RunStatus.RUNNING, plan=samples.two_hops(), **resting))))
+    assert "Paused. It goes on <!date" in said
+    assert "2026-11-20 15:00 UTC>. Expected end: by <!date" in said
+    said = words_of(render_notice(facts_of(samples.run(RunStatus.PAUSED, plan=samples.two_hops()))))
+    assert "Paused. No new step starts until it is resumed." in said
+
+
 def test_the_notice_says_when_in_everybodys_time_zone() -> None:
     run = samples.run(RunStatus.SCHEDULED)
     said = words_of(render_notice(facts_of(run)))

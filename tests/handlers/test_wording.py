@@ -31,6 +31,7 @@ FULL: Final = NoticeFacts(
     from_version="1.34",
     to_version="1.36",
     start_at=NOW,
+    goes_on_at=NOW + timedelta(hours=1),
     ends_by=NOW + timedelta(hours=6),
     minutes=(65.0, 130.0),
     windows=((NOW, NOW + timedelta(hours=2)), (NOW + timedelta(days=1), NOW + timedelta(days=1, hours=2))),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.upgrade.runs import NOW, V35, make_plan, make_run
+from tests.upgrade.runs import NOW, V35, following, make_plan, make_run
 from upgrade.announcements import (
     Effect,
     NoticeReply,
@@ -226,6 +226,22 @@ def test_the_notice_tells_effects_and_rests_of_the_plan_and_stays_when_a_changed
     assert only.effects == (Effect.ADDONS,)
 
 
+def test_a_run_that_rests_stands_still_in_its_notice_too_and_says_when_it_goes_on() -> None:
+    rest = BakeStep(version=V35, lasts=DAY)
+    bake = Phase(id="bake@1.35", kind="bake", title="Watch", steps=(rest,))
+    plan = make_plan(phases=(*make_plan().phases, bake))
+    policy = UpgradePolicy(windows=("wed 11:00 for 2h",))  # the bake is over an hour before it
+    baking = make_run(RunStatus.RUNNING, plan=plan, policy=policy, steps={rest.id: following()})
+    closed = make_run(RunStatus.RUNNING, holds=("window",), window_opens_at=NOW + HOUR)
+    told = [notice_of(run) for run in (baking, closed, make_run(RunStatus.RUNNING), make_run(RunStatus.PAUSED))]
+    assert [(one.state, one.goes_on_at) for one in told if one] == [
+        (NoticeState.PAUSED, NOW + DAY + HOUR),
+        (NoticeState.PAUSED, NOW + HOUR),
+        (NoticeState.STARTED, None),
+        (NoticeState.PAUSED, None),
+    ]
+
+
 # -- a year of clocks, moves and restarts -----------------------------------------------------------------------------
 
 ZONES = [ZoneInfo(name) for name in ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Shanghai")]
@@ -272,10 +288,10 @@ def expected(
     if heard_at is None:
         return []
     found = []
-    for name, lead, following in (("168h", 7 * DAY, DAY), ("24h", DAY, HOUR), ("1h", HOUR, timedelta(0))):
+    for name, lead, after in (("168h", 7 * DAY, DAY), ("24h", DAY, HOUR), ("1h", HOUR, timedelta(0))):
         at = start - lead
         while back := [end for begin, end in down if begin <= at < end]:
             at = max(back)
-        if start - lead > heard_at and at < start - following and at < until:
+        if start - lead > heard_at and at < start - after and at < until:
             found.append((f"remind:{name}", at))
     return found

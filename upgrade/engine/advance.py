@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from upgrade.bake import baked_at, baking_since
+from upgrade.bake import baking_since, goes_on_at
 from upgrade.engine.approvals import ask_again, break_glass, decide, lapsed, waive
 from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, is_closed, under_way
 from upgrade.engine.draft import Draft
@@ -47,7 +47,6 @@ from upgrade.engine.signals import (
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import BakeStep, Phase
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
-from upgrade.work_times import work_times_of
 
 #: The id of the step that waits for the notice.
 ANNOUNCE: Final = "announce"
@@ -256,8 +255,7 @@ def _goes_on_at(draft: Draft, phase: Phase) -> datetime:
     opens_at = run.window_opens_at if "window" in run.holds else None
     at = max(draft.now, opens_at or draft.now)
     if isinstance(first, BakeStep):
-        over = baked_at(run, first, baking_since(run, first) or draft.now)
-        at = max(at, work_times_of(run).next_opening(over))
+        at = max(at, goes_on_at(run, first, baking_since(run, first) or draft.now))
     return at if at - draft.now <= run.policy.approval_valid else draft.now
 
 
