@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from upgrade.engine.approvals import terms_of
 from upgrade.engine.course import abort_preview, may_start
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.facts import Value
 from upgrade.run import Intent, NodegroupMix, RunStatus, UnderWay, UpgradeRun
 from upgrade.troubles import CallKind, Rung, Trouble, troubles_of
 
-#: How much of the time to its expiry has passed when a plan that waits is brought to mind again.
+#: How much of the time that a plan or an attended gate waits has passed when it is brought to mind again.
 _REMINDED_AT: Final = {"half": 0.5, "three-quarters": 0.75}
 
 
@@ -139,7 +140,9 @@ def _repeats(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quie
     if trouble.rungs == (Rung.PERSON,):
         return
     last = trouble.since if trouble.at_once else trouble.since + policy.pages_after
-    to = tuple(dict.fromkeys(one for one in (in_charge(run, policy.owner), policy.group) if one))
+    # Whoever is in charge may not be the one who can open a gate.
+    deciding = approvers_now(run, policy.approvers) if trouble.kind is CallKind.DECISION else ()
+    to = tuple(dict.fromkeys(one for one in (in_charge(run, policy.owner), policy.group, *deciding) if one))
     number = max(0, (now - last) // policy.repeat)
     while True:
         due_at = last + policy.repeat * number
@@ -181,21 +184,33 @@ def _after(due_at: datetime, quiet: _Quiet) -> datetime:
     return due_at
 
 
+def approvers_now(run: UpgradeRun, approvers: Sequence[str]) -> tuple[str, ...]:
+    """Users and user groups who may decide about the gate that waits; nobody when none does.
+
+    Args:
+        approvers: those who may, where neither the gate nor the environment names anybody.
+    """
+    if run.status is not RunStatus.AWAITING_APPROVAL:
+        return ()
+    attended = terms_of(run, run.waiting_for).attended
+    named = (attended, *(run.policy.approver_groups or approvers))
+    return tuple(dict.fromkeys(one for one in named if one))
+
+
 def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
-    """A plan that waits: those who may approve are reminded twice before it expires."""
-    waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None and run.intent is not Intent.ABORT
-    approvers = run.policy.approver_groups or policy.approvers
-    if not waits or run.expires_at is None or not approvers:
+    """Of a plan, or a gate with a deadline: those who may approve it are reminded twice before it is over."""
+    to = approvers_now(run, policy.approvers)
+    waits = run.policy.approval_expires if run.started_at is None else terms_of(run, run.waiting_for).within
+    if not to or waits is None or run.expires_at is None or run.intent is Intent.ABORT:
         return
-    expires_at = run.expires_at
-    asked_at = expires_at - run.policy.approval_expires
-    dues = {name: asked_at + run.policy.approval_expires * part for name, part in _REMINDED_AT.items()}
-    ends = [*list(dues.values())[1:], expires_at]
+    asked_at = run.expires_at - waits
+    dues = {name: asked_at + waits * part for name, part in _REMINDED_AT.items()}
+    ends = [*list(dues.values())[1:], run.expires_at]
     for (name, due_at), until in zip(dues.items(), ends, strict=True):
         yield Call(
             key=f"approval:{int(asked_at.timestamp())}:{name}",
             kind=CallKind.APPROVAL,
-            to=approvers,
+            to=to,
             due_at=due_at,
             until=until,
             since=asked_at,

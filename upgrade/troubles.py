@@ -20,7 +20,7 @@ class CallKind(StrEnum):
     STALLED = "stalled"  # a step takes too long or cannot go on, or Slack was away
     FAILED = "failed"  # a step failed, or a finding stops a phase
     DECISION = "decision"  # half-way it waits for an approval or a confirmation; or its start was missed or is blocked
-    APPROVAL = "approval"  # a plan waits for its approvals
+    APPROVAL = "approval"  # a plan, or a gate with a deadline, waits for its approvals
 
 
 class Rung(StrEnum):

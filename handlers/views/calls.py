@@ -10,7 +10,7 @@ from handlers.views import kit
 from handlers.views.buttons import applicable
 from handlers.views.kit import Message
 from handlers.views.limits import Block, fit
-from handlers.views.progress import Mark, in_words, title_of
+from handlers.views.progress import Mark, gate_title, in_words, title_of
 from handlers.views.text import count, esc, link, local_time, person
 from upgrade.calls import Call, standing_of
 from upgrade.run import NodegroupMix, StepStatus, UpgradeRun
@@ -57,7 +57,7 @@ def render_call(call: Call, run: UpgradeRun, thread: str | None, *, direct: bool
     """
     called = "" if direct else f"{' '.join(map(person, call.to[:_CALLED]))} "
     if call.kind is CallKind.APPROVAL:
-        return _reminder(call, run, called, thread if direct else None)
+        return _reminder(run, called, thread if direct else None)
     lines = call_lines(call, run)
     first = f"{_MARKS[call.kind]} {called}{lines[0]}"
     where = [link(thread, "To its thread")] if direct and thread else []
@@ -150,11 +150,13 @@ def _buttons(call: Call, run: UpgradeRun) -> list[Block]:
     ]
 
 
-def _reminder(call: Call, run: UpgradeRun, called: str, thread: str | None) -> Message:
-    until = f" until {local_time(run.expires_at)}" if run.expires_at else ""
+def _reminder(run: UpgradeRun, called: str, thread: str | None) -> Message:
+    after = "the run is over" if run.started_at is None else "it pauses"
+    until = f" until {local_time(run.expires_at)}; then {after}" if run.expires_at else ""
     where = f" {link(thread, 'To its thread')}" if thread else ""
+    gate = gate_title(run, run.waiting_for)
     line = (
-        f"{_MARKS[call.kind]} {called}The plan for *{esc(run.cluster.name)}* still waits for an approval{until}. "
+        f"{_MARKS[CallKind.APPROVAL]} {called}*{esc(run.cluster.name)}*: {gate} still waits for an approval{until}. "
         f"Approve or reject it under the run's message.{where}"
     )
     return Message(line, [kit.section(line)])

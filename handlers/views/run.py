@@ -24,7 +24,7 @@ from handlers.views.progress import (
 from handlers.views.report import finding_blocks, unknown_lines
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
 from handlers.views.text import callable_owner, code, count, esc, local_time, person
-from upgrade.calls import in_charge
+from upgrade.calls import approvers_now, in_charge
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Severity, without_waived
 from upgrade.run import RunStatus, UpgradeRun
@@ -91,8 +91,8 @@ def render_run(
 
 
 def _who_approves(run: UpgradeRun, approvers: Sequence[str]) -> list[str]:
-    approvers = run.policy.approver_groups or approvers
-    if run.status is not RunStatus.AWAITING_APPROVAL or not approvers:
+    approvers = approvers_now(run, approvers)
+    if not approvers:
         return []
     own = "" if run.plan is None or run.plan.requester_counts else "; not whoever asked for it"
     more = f" and {len(approvers) - _PEOPLE} more" if len(approvers) > _PEOPLE else ""

@@ -17,6 +17,7 @@ from tests.bot.test_notifier import Died, Mortal, top_of
 from tests.handlers import samples
 from upgrade.calls import CallPolicy
 from upgrade.events import EventKind
+from upgrade.gates import GateTerms
 from upgrade.run import RunStatus, StepState, StepStatus
 
 STEP = "control-plane@1.35"
@@ -85,6 +86,54 @@ def test_the_person_in_charge_is_called_in_the_thread_and_directly_then_the_grou
     deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY))
     assert ["<!subteam^S0APPROVERS>" in one.text for one in calls_in(face)] == [False, True]
     assert len(direct(face)) == 1
+
+
+def reminders_in(face: SlackFace) -> list[str]:
+    return [one.text for one in thread_of(face, top_of(face)) if "still waits" in one.text]
+
+
+def test_those_who_may_approve_are_reminded_twice_of_a_plan_and_of_a_gate_and_not_after_the_decision(
+    face: SlackFace, story: Story
+) -> None:
+    clock, hour = FixedClock(), timedelta(hours=1)
+    policy = POLICY.model_copy(update={"approvers": ("S0APPROVERS",)})
+
+    def passes(time: timedelta) -> list[str]:
+        """Time goes by, and the bot is another process."""
+        clock.time = story.now = clock.time + time
+        deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: policy))
+        return reminders_in(face)
+
+    plan = samples.with_terms(samples.two_hops(gate=True), GateTerms(attended="U0CY", within=4 * hour))
+    story.begin(plan=plan)
+    story.tell(
+        EventKind.PLAN_READY,
+        status=RunStatus.AWAITING_APPROVAL,
+        waiting_for="plan",
+        expires_at=clock.time + 24 * hour,
+    )
+    assert passes(11 * hour) == []
+    (told,) = passes(hour)
+    assert told.startswith("⏳ <!subteam^S0APPROVERS> *prod-eu*: the plan still waits for an approval until <!date^")
+    assert "then the run is over" in told
+    assert len(passes(5 * hour)) == 1
+    assert len(passes(2 * hour)) == 2
+    assert direct(face, "U0CY") == direct(face) == []
+    gate = next(phase.gate for phase in plan.phases if phase.gate)
+    story.tell(
+        EventKind.GATE_OPENED,
+        data={"gate": gate, "attended": "U0CY"},
+        waiting_for=gate,
+        started_at=clock.time,
+        expires_at=clock.time + 4 * hour,
+    )
+    assert len(passes(hour)) == 2
+    assert "Approvers: <@U0CY>; not whoever asked" in str(top_of(face).blocks)
+    told = passes(hour)[-1]
+    assert told.startswith("⏳ <@U0CY> <!subteam^S0APPROVERS> *prod-eu*: “")
+    assert "then it pauses" in told
+    story.tell(EventKind.GATE_PASSED, status=RunStatus.RUNNING, waiting_for=None, expires_at=None)
+    assert len(passes(2 * hour)) == 3
 
 
 def test_who_cannot_be_told_directly_is_called_in_the_thread_and_nothing_waits(face: SlackFace, story: Story) -> None:

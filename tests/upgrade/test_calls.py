@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.upgrade.runs import CONFIRM, CONTROL_PLANE, CORE, NOW, UP_TO_NODES, done, following, make_run
+from tests.upgrade.runs import CONFIRM, CONTROL_PLANE, CORE, NOW, UP_TO_NODES, done, following, make_plan, make_run
 from upgrade.calls import Call, CallPolicy, calls_of, in_charge, muted_until, standing_of
 from upgrade.events import EventKind, UpgradeEvent
+from upgrade.gates import GateTerms
 from upgrade.plan import UpgradePolicy
 from upgrade.run import Intent, RunStatus, StepState, StepStatus, UpgradeRun
 from upgrade.troubles import CallKind, troubles_of
@@ -283,6 +284,46 @@ def test_those_who_may_approve_are_reminded_at_half_and_at_three_quarters_of_the
     late = Night(waits)
     late.wait(20 * HOUR, step=20 * HOUR)
     assert [key.rpartition(":")[2] for key, _ in late.called] == ["three-quarters"]
+
+
+def at_gate(terms: GateTerms, expires_at: datetime | None = None) -> UpgradeRun:
+    plan = make_plan(gate=True)
+    phases = tuple(one.model_copy(update={"gate_terms": terms}) if one.gate else one for one in plan.phases)
+    return make_run(
+        RunStatus.AWAITING_APPROVAL,
+        plan=plan.model_copy(update={"phases": phases}),
+        steps=UP_TO_NODES,
+        started_at=NOW,
+        waiting_for="nodes@1.35",
+        expires_at=expires_at,
+    )
+
+
+def test_whoever_attends_a_gate_is_reminded_before_its_deadline_even_when_somebody_has_seen_the_call() -> None:
+    night = Night(at_gate(GateTerms(attended="S0DBA", within=4 * HOUR), NOW + 4 * HOUR))
+    night.tell(EventKind.GATE_OPENED, data={"gate": "nodes@1.35", "attended": "S0DBA"})
+    night.tell(EventKind.CALL_ACKNOWLEDGED, actor="U0ADA", data={"call": ""})
+    night.wait(4 * HOUR + HOUR)
+    assert [(key.rpartition(":")[2], at / HOUR) for key, at in night.called] == [("half", 2), ("three-quarters", 3)]
+    assert {call.to for call in night.calls()} == {("S0DBA", "S0APPROVE")}
+
+
+def test_a_gate_without_a_deadline_calls_those_who_may_approve_again_and_again_with_the_others() -> None:
+    night = Night(at_gate(GateTerms()))
+    seq = night.tell(EventKind.GATE_OPENED, data={"gate": "nodes@1.35"})
+    night.wait(85 * MINUTE)
+    assert night.stages(seq, "decision") == LADDER
+    by = {call.key.rpartition(":")[2]: call.to for call in night.calls()}
+    assert by["person"] == ("U0OWNER",)
+    assert by["again-2"] == ("U0OWNER", "S0NIGHT", "S0APPROVE")
+    night.tell(EventKind.GATE_PASSED, status=RunStatus.RUNNING, waiting_for=None)
+    assert night.calls() == ()
+
+
+def test_where_the_environment_names_who_approves_nobody_else_is_reminded() -> None:
+    policy = UpgradePolicy(approval_expires=24 * HOUR, approver_groups=("S0SHOP",))
+    night = Night(make_run(RunStatus.AWAITING_APPROVAL, policy=policy, expires_at=NOW + 24 * HOUR))
+    assert {call.to for call in night.calls()} == {("S0SHOP",)}
 
 
 def test_what_goes_on_by_itself_is_told_from_what_is_stored() -> None:
