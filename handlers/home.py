@@ -18,7 +18,8 @@ from handlers.parse import parse_in_thread
 from handlers.views.home import EVERYTHING, Board, render_closed_home, render_home
 from handlers.views.kit import Message
 from handlers.views.limits import Block
-from handlers.words import CommandUnclear, MuteCommand, NoteCommand
+from handlers.views.runs import render_abort_asked
+from handlers.words import CommandUnclear, MuteCommand, NoteCommand, Word
 from upgrade.errors import NotAllowed, UpgradeError
 
 #: Finished runs that Home shows.
@@ -101,7 +102,7 @@ def _commit_mention(talk: Conversation, body: dict[str, Any], next: Callable[[],
 
 
 def _steer(talk: Conversation, caller: Caller, event: dict[str, Any]) -> Message | None:
-    """One row for the run. A refusal has the next moves for that very run."""
+    """One row for the run, or the question before an abort. A refusal has the next moves for that very run."""
     run_id = talk.post.run_at(caller.channel, str(event.get("thread_ts") or event.get("ts", "")))
     if run_id is None:
         raise CommandUnclear(
@@ -110,11 +111,14 @@ def _steer(talk: Conversation, caller: Caller, event: dict[str, Any]) -> Message
     text = str(event.get("text", ""))
     typed = " ".join([*(word for word in text.split() if not word.startswith("<@")), run_id])
     try:
-        wanted = parse_in_thread(text)
+        wanted, run = parse_in_thread(text), talk.service.run(run_id)
         if isinstance(wanted, MuteCommand | NoteCommand):
-            commands.tend(talk, caller, wanted, talk.service.run(run_id))
+            commands.tend(talk, caller, wanted, run)
+        elif wanted is Word.ABORT and run.started_at is not None:
+            # Only a press or a command opens a form, so the button that does comes first.
+            return render_abort_asked(run, talk.service.what_abort_leaves(run.id))
         else:
-            commands.steer(talk, caller, wanted, talk.service.run(run_id))
+            commands.steer(talk, caller, wanted, run)
     except UpgradeError as error:
         return explain(error, talk, replace(caller, typed=typed))
     return None

@@ -36,7 +36,8 @@ the run asks with **Start now**, **Reschedule** and **Cancel** ([decision 0007](
 
 _BUTTONS = """\
 In the thread of a run, a mention does what a button does: `@eks-upgrades pause`; also `resume`, `retry`, `recheck`, `cancel`, `abort`,
-`acknowledge`, `take over`, `mute 2h` and `note …`.
+`acknowledge`, `take over`, `mute 2h` and `note …`. An `abort` of a run that has begun is answered privately, with what it would leave behind and a
+button that opens the form which a typed `abort` opens at once.
 `break-glass` opens alone the gate that waits, for admins and the role `break_glass`, the requester too: no check, notice or window is skipped,
 `break_glass_valid` later the next phase asks for an ordinary approval, and the `security_channel` is told.
 Approve, Reject, Waive and Confirm are buttons only, because each is bound to the plan that the person sees.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from handlers.ids import Action, RunRef
+from handlers.ids import Action, RunRef, encode_request
 from handlers.views import kit
 from handlers.views.limits import Block
 from handlers.views.progress import Minutes, way
@@ -107,7 +107,16 @@ def run_buttons(run: UpgradeRun) -> list[Block]:
             buttons += [_confirm_button(run, step, str(n)) for n, step in enumerate(waiting_confirmations(run)[:10])]
         else:
             buttons.append(_button(run, action))
-    return kit.actions(buttons)
+    return kit.actions([*buttons, *_the_rest(run)])
+
+
+def _the_rest(run: UpgradeRun) -> list[Block]:
+    """The next move of a run that ended before its plan was carried out. A plan changes nothing."""
+    if run.plan is None or not run.status.finished or run.status is RunStatus.SUCCEEDED:
+        return []
+    label = "Plan again" if run.started_at is None else "Plan the rest"
+    request = run.request.model_copy(update={"target": run.plan.to_version})
+    return [kit.button(label, Action.PLAN, encode_request(request))]
 
 
 def report_button(run: UpgradeRun) -> Block | None:

@@ -347,7 +347,8 @@ def _paused(run: UpgradeRun) -> str:
 def _rejected(run: UpgradeRun) -> str:
     if run.plan is None and run.pause_reasons:
         return f"{Mark.STOPPED} Not started: {esc(' '.join(run.pause_reasons))}"
-    return f"{Mark.STOPPED} Rejected"
+    why = f": {fit(esc(' '.join(run.pause_reasons)), _LINE)}" if run.pause_reasons else ""
+    return f"{Mark.STOPPED} Rejected{why}"
 
 
 def _held(run: UpgradeRun) -> str:

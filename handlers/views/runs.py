@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from handlers.ids import Action, RunRef
 from handlers.views import kit
 from handlers.views.kit import Message
+from handlers.views.left import abort_blocks
 from handlers.views.progress import Mark, status_line, versions
 from handlers.views.rests import until_start
 from handlers.views.text import code, count, duration, esc, link, local_time, person
 from handlers.words import RunWord, Word
 from upgrade.eks import ClusterId
 from upgrade.plan import PlanRequest
-from upgrade.run import RunStatus, UpgradeRun
+from upgrade.run import AbortPreview, RunStatus, UpgradeRun
 
 LinkOf = Callable[[str], str | None]
 _FIRST: Final = "An upgrade begins with a check or a plan, which change nothing."
@@ -67,6 +69,13 @@ def render_started(run: UpgradeRun, thread: str | None) -> Message:
 def render_steered(run: UpgradeRun, word: RunWord, thread: str | None) -> Message:
     mark = Mark.CLOCK if _JUDGED in _STEERED[word] else Mark.DONE
     return _line(f"{mark} {esc(run.cluster.name)}: noted. {_STEERED[word]} {_where(run.id, thread)}")
+
+
+def render_abort_asked(run: UpgradeRun, preview: AbortPreview) -> Message:
+    """The question before an abort that is for good, and what it leaves behind; its button opens the form."""
+    text = f"{Mark.WARNING} Abort *{esc(run.cluster.name)}*? Nothing is stopped before you press Abort… and confirm it."
+    button = kit.button("Abort…", Action.ABORT, RunRef(run.id).encode(), style="danger")
+    return Message(text, [kit.section(text), *abort_blocks(run, preview), *kit.actions([button])])
 
 
 def render_rescheduled(run: UpgradeRun, start_at: datetime | None, thread: str | None) -> Message:

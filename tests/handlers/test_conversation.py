@@ -49,6 +49,14 @@ def started(desk: Desk, text: str = "start prod-eu to 1.35") -> UpgradeRun:
     return desk.runs()[0]
 
 
+def mentioned(desk: Desk, who: str, word: str) -> Message:
+    """What somebody is answered who mentions the bot in the thread."""
+    heard = len(desk.whispers(who))
+    desk.face.people.post_message(who, "ops", f"@eks-upgrades {word}", thread_ts=desk.top.ts)
+    desk.until(lambda: len(desk.whispers(who)) > heard)
+    return desk.whispers(who)[-1]
+
+
 def kinds(desk: Desk, run: UpgradeRun) -> list[EventKind]:
     return [event.kind for event in desk.server.service.events(run.id)]
 
@@ -419,7 +427,7 @@ def test_reject_asks_why(desk: Desk) -> None:
     view = desk.dialog("ben")
     assert desk.face.people.submit_view("ben", view.id, {"reason": "not on a <!channel> Friday"}).ok
     desk.until_status(RunStatus.REJECTED)
-    desk.until(lambda: "Rejected" in desk.top.text)
+    desk.until(lambda: "Rejected: not on a &lt;!channel&gt; Friday" in said(desk.top))
     desk.entry("rejected the plan: not on a &lt;!channel&gt; Friday")
     assert "rejected by <@U0BEN>" in said(desk.top)
 
@@ -549,6 +557,24 @@ def test_a_typed_abort_asks_first_once_work_has_begun(desk: Desk) -> None:
     assert desk.dialogs("cy") == []
     assert desk.face.people.submit_view("ada", view.id).ok
     desk.until(lambda: desk.server.service.run(run.id).intent is Intent.ABORT)
+
+
+def test_an_abort_by_mention_asks_first_with_a_button_once_work_has_begun(desk: Desk) -> None:
+    slow(desk)
+    run = started(desk)
+    desk.approve()
+    desk.until(lambda: any(state.update_id for state in desk.server.service.run(run.id).steps.values()))
+    for who in ("ada", "cy"):
+        asked = mentioned(desk, who, "abort")
+        assert "Nothing is stopped before you press Abort…" in said(asked)
+        assert "Control plane to `1.35`, update" in said(asked)
+        assert desk.click("run.abort", who, asked).ok
+    assert desk.face.people.submit_view("ada", desk.dialog("ada").id).ok
+    desk.until(lambda: desk.server.service.run(run.id).intent is Intent.ABORT)
+    desk.until(lambda: "That is for the role operator or admin." in said(desk.whispers("cy")[-1]))
+    assert desk.dialogs("cy") == []
+    assert [e.actor for e in desk.server.service.events(run.id) if e.kind is EventKind.ABORT_REQUESTED] == ["U0ADA"]
+    assert "is being aborted" in said(mentioned(desk, "ada", "abort"))
 
 
 def test_who_may_not_reads_so_beside_the_thread(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.ids import Action
+from handlers.ids import Action, decode_request
 from handlers.views import limits
 from handlers.views.buttons import applicable
 from handlers.views.final import render_final
@@ -32,7 +32,7 @@ from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Finding, Report, Severity
 from upgrade.gates import GateTerms
-from upgrade.plan import BakeStep, Phase, PlanRequest, UpgradePolicy, Waiver
+from upgrade.plan import BakeStep, Phase, PlanRequest, Scope, UpgradePolicy, Waiver
 from upgrade.records import Form
 from upgrade.run import Approval, BrokenGlass, Intent, Lift, RunStatus, StepState, StepStatus, UpgradeRun
 from upgrade.verbs import LONGEST_NOTE
@@ -287,7 +287,21 @@ def test_only_buttons_that_apply_are_there(name: str, actions: str) -> None:
     assert [action.verb for action in applicable(RUNS[name])] == actions.split()
     row = [block["elements"] for block in render_run(RUNS[name], []).blocks if block["type"] == "actions"]
     shown = [element["action_id"].partition(":")[0] for elements in row for element in elements]
-    assert [Action(one).verb for one in shown] == actions.split()
+    next_move = ["plan"] * (name in ("failed", "aborted", "rejected", "expired"))
+    assert [Action(one).verb for one in shown] == [*actions.split(), *next_move]
+
+
+def test_a_run_that_ended_early_offers_to_plan_the_rest_to_the_version_that_it_was_to_reach() -> None:
+    def offered(run: UpgradeRun) -> tuple[str, PlanRequest]:
+        (button,) = next(one["elements"] for one in render_run(run, []).blocks if one["type"] == "actions")
+        return button["text"]["text"], decode_request(button["value"])
+
+    asked = PlanRequest(cluster=PROD, scope=Scope.NODES)
+    begun = samples.run(RunStatus.ABORTED, request=asked)
+    assert offered(begun) == ("Plan the rest", asked.model_copy(update={"target": V36}))
+    assert offered(begun.model_copy(update={"started_at": None}))[0] == "Plan again"
+    refused = samples.run(RunStatus.REJECTED, plan=None, pause_reasons=("That is for operators.",))
+    assert not [one for one in render_run(refused, []).blocks if one["type"] == "actions"]
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -277,6 +277,14 @@ def test_abort_names_what_will_finish_and_the_run_stays_until_then(play: Play) -
         assert play.ends(run.id).status is RunStatus.ABORTED
         assert "*Not done*\n• vpc-cni" in play.told(run.id, "⏹️ Aborted", "• Control plane: `1.36`")
     assert [effect.subject for effect in play.effects("abort")] == ["control-plane"]
+    play.until(lambda: play.buttons(run.id) == ["request.plan"], "the next move")
+    assert "Plan the rest" in said(play.screen(run.id))
+    heard = len(play.ephemerals("ana"))
+    assert play.slack.people.click("ana", play.screen(run.id), "request.plan").ok
+    rest = play.until(lambda: play.ephemerals("ana")[heard + 1 :], "the plan of the rest")[0]
+    assert "request.start" in buttons_of(rest)
+    assert "vpc-cni" in said(rest)
+    assert "Control plane to" not in said(rest)
     with play.story("ben", "abort") as again:
         plan = play.until_status(again.id, RunStatus.AWAITING_APPROVAL).plan
         assert plan is not None
@@ -292,7 +300,8 @@ def test_reject_says_why_and_frees_the_cluster(play: Play) -> None:
         assert play.ends(run.id).status is RunStatus.REJECTED
         told = play.told(run.id, "<@U0CHI> rejected the plan")
         assert "Not before the sale &lt;!channel&gt; &amp;" in told
-    assert play.buttons(run.id) == []
+    play.until(lambda: "Rejected: Not before the sale &lt;!channel&gt;" in said(play.screen(run.id)), "the reason")
+    assert play.buttons(run.id) == ["request.plan"]
     assert play.effects("reject") == []
     with play.story("ben", "reject") as again:
         play.until_status(again.id, RunStatus.AWAITING_APPROVAL)

@@ -95,6 +95,7 @@ def decide(draft: Draft, signal: DecisionGiven) -> None:
     if not signal.approved:
         left = draft.left_behind() if run.started_at else {}
         told = {"gate": signal.gate, "digest": signal.digest, "reason": signal.reason, **left}
+        draft.change(pause_reasons=(signal.reason,) if signal.reason else ())
         draft.finish(RunStatus.REJECTED, EventKind.RUN_REJECTED, actor=signal.actor, **told)
         return
     if reason := why_it_does_not_count(run, signal.actor) or _what_is_left_to_tick(run, signal):
