@@ -12,9 +12,10 @@ from handlers.views.checklist import item_titles
 from handlers.views.final import render_final
 from handlers.views.kit import Message
 from handlers.views.limits import fit
+from handlers.views.mentions import mentions
 from handlers.views.progress import Mark, gate_title, in_words, title_of
 from handlers.views.steps import ANNOUNCE, because, in_a_story, render_step, stories_of, took
-from handlers.views.text import callable_owner, code, count, esc, link, local_time, person
+from handlers.views.text import code, count, esc, link, local_time, person
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import Scope
 from upgrade.run import RunStatus, UpgradeRun
@@ -22,17 +23,7 @@ from upgrade.run import RunStatus, UpgradeRun
 #: What the service itself said, as small print.
 _RAW: Final = 400
 _ENDINGS: Final = frozenset({EventKind.RUN_SUCCEEDED, EventKind.RUN_FAILED, EventKind.RUN_ABORTED})
-_CALLS_FOR: Final = frozenset(
-    {
-        EventKind.STEP_FAILED,
-        EventKind.STEP_BLOCKED,
-        EventKind.RUN_BLOCKED,
-        EventKind.RUN_PAUSED,
-        EventKind.START_MISSED,
-    }
-)
 _CAUSES: Final = frozenset({EventKind.STEP_FAILED, EventKind.PAUSE_REQUESTED})
-_CALLS_APPROVERS: Final = frozenset({EventKind.PLAN_READY, EventKind.GATE_OPENED})
 
 
 def render_entry(
@@ -64,14 +55,7 @@ def render_entry(
     line = say if say is None or isinstance(say, str) else say(told)
     if not line:
         return None
-    # An edited message notifies nobody, so what needs a person calls those who can do something about it.
-    if event.kind in _CALLS_FOR:
-        line = f"{line}\n{_called(run, owner)}"
-    approvers = run.policy.approver_groups or approvers
-    if attended := told.text("attended"):
-        line = f"{line}\n{person(attended)} attends it."
-    if event.kind in _CALLS_APPROVERS and approvers and run.status is RunStatus.AWAITING_APPROVAL:
-        line = f"{line}\n{' '.join(map(person, approvers[:10]))}"
+    line = "\n".join([line, *mentions(event, run, approvers=approvers, owner=owner)])
     blocks = [kit.section(*line.split("\n"))]
     if event.kind is EventKind.STEP_FAILED and told.text("code"):
         blocks.append(kit.context(fit(f"{code(told.text('code'))} {esc(told.text('message'))}", _RAW)))
@@ -85,15 +69,6 @@ def render_glass(event: UpgradeEvent, run: UpgradeRun, thread: str | None) -> Me
     story = link(thread, "thread") if thread else ""
     where = f"run {code(run.id)}, plan {code(told.text('digest')[:8])} {story}".rstrip()
     return Message(line, [kit.section(line), kit.context(where)])
-
-
-def _called(run: UpgradeRun, owner: str | None) -> str:
-    """Whoever asked for the run; once it is under way also those who approved it, and the cluster's owner."""
-    people = [run.requester]
-    if run.started_at is not None:
-        people += [approval.by for approval in run.approvals]
-        people += [owner] if owner and callable_owner(owner) else []
-    return " ".join(map(person, list(dict.fromkeys(people))[:10]))
 
 
 def _said_already(event: UpgradeEvent, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> bool:

@@ -539,6 +539,26 @@ def test_a_failure_calls_whoever_asked_those_who_approved_and_the_owner(kind: Ev
     assert blocked.text.endswith("\n<@U0ADA>")
 
 
+@pytest.mark.parametrize(
+    ("actor", "taken", "owner", "called"),
+    [
+        ("U0BEN", None, None, ["<@U0ADA>: it waits until somebody resumes it."]),
+        ("U0BEN", None, "S0SHOP", ["<!subteam^S0SHOP>: it waits until somebody resumes it."]),
+        ("U0BEN", None, "shop platform", ["<@U0ADA>: it waits until somebody resumes it."]),
+        ("U0ADA", "U0CY", "S0SHOP", ["<@U0CY>: it waits until somebody resumes it."]),
+        ("U0ADA", None, None, []),
+        ("U0BEN", "U0BEN", "S0SHOP", []),
+    ],
+)
+def test_a_pause_calls_whoever_is_in_charge_unless_it_is_theirs(
+    actor: str, taken: str | None, owner: str | None, called: list[str]
+) -> None:
+    run = samples.run(RunStatus.RUNNING, intent=Intent.PAUSE, in_charge=taken)
+    entry = render_entry(samples.event(EventKind.PAUSE_REQUESTED, actor=actor), run, owner=owner)
+    assert entry is not None
+    assert entry.text.split("\n")[1:] == called
+
+
 def test_a_plan_that_waits_says_until_when_and_for_whom() -> None:
     run = samples.run(RunStatus.AWAITING_APPROVAL, expires_at=NOW + timedelta(hours=24))
     until = "|2026-11-21 09:00 UTC>"
