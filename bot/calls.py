@@ -52,13 +52,15 @@ class Calls:
         due = [call for call in calls.values() if call.to and call.due(now)]
         waits: list[float | None] = [wait for call in due for wait in self._call(call, run, rows, top)]
         wanted = {call.key for call in due}
-        for row in [row for (kind, _), row in rows.items() if kind in _HEARD]:
+        heard = [row for (kind, _), row in rows.items() if kind in _HEARD]
+        for row in heard:
+            brief = any(other.kind == row.kind == CALL and _before(other, row) for other in heard)
             if row.ts is None and row.key not in wanted and row.shown_seq < FOR_EVER:
                 # A death came between its row and its post, and by now it is over.
                 begun = self._outbox.let_go(row, top.ts if row.kind == CALL else None, FOR_EVER)
-                waits.append(self._keep_true(begun, run, calls, troubles))
+                waits.append(self._keep_true(begun, run, calls, troubles, brief=brief))
             else:
-                waits.append(self._keep_true(row, run, calls, troubles))
+                waits.append(self._keep_true(row, run, calls, troubles, brief=brief))
         return min((wait for wait in waits if wait), default=None)
 
     def due_in(self, run: UpgradeRun, events: Sequence[UpgradeEvent]) -> float | None:
@@ -85,10 +87,14 @@ class Calls:
                 yield self._outbox.post(item, row)
 
     def _keep_true(
-        self, row: StoredMessage, run: UpgradeRun, calls: dict[str, Call], troubles: dict[str, Trouble]
+        self, row: StoredMessage, run: UpgradeRun, calls: dict[str, Call], troubles: dict[str, Trouble], *, brief: bool
     ) -> float | None:
-        """What goes on by itself changes under a call; in the end it names who saw it, or that it is over."""
-        call, trouble = calls.get(row.key), troubles.get(row.key.rpartition(":")[0])
+        """What goes on by itself changes under a call; in the end it names who saw it, or that it is over.
+
+        Args:
+            brief: an earlier message of the thread is about the same, and says in the end what it was.
+        """
+        call, trouble = calls.get(row.key), troubles.get(_trouble(row))
         if row.ts is None or trouble is None or (trouble.calls and call is None):
             return None
         over = not trouble.calls
@@ -96,7 +102,17 @@ class Calls:
 
         def render() -> Message:
             if over or call is None:
-                return render_call_over(trouble, run)
+                return render_call_over(trouble, run, brief=brief)
             return render_call(call, run, self._thread_link(run.id), direct=direct)
 
         return self._outbox.edit(row, render, FOR_EVER, urgent=over)
+
+
+def _trouble(row: StoredMessage) -> str:
+    """The key of what a call is about."""
+    return row.key.rpartition(":")[0]
+
+
+def _before(other: StoredMessage, row: StoredMessage) -> bool:
+    """Whether the other message is about the same, and stands above that one."""
+    return _trouble(other) == _trouble(row) and other.ts is not None and (row.ts is None or other.ts < row.ts)

@@ -77,25 +77,30 @@ def call_lines(call: Call, run: UpgradeRun) -> list[str]:
     ]
 
 
-def render_call_over(trouble: Trouble, run: UpgradeRun) -> Message:
-    """A call that nobody has to answer any more: who did, or that it is over; done only once its step is."""
-    reason = fit(in_words(run.plan, trouble.reason), _REASON)
-    if trouble.open and trouble.acknowledged_by is not None:
-        line = f"{Mark.DONE} {person(trouble.acknowledged_by)} has seen it: *{esc(run.cluster.name)}*: {reason}"
+def render_call_over(trouble: Trouble, run: UpgradeRun, *, brief: bool = False) -> Message:
+    """A call that nobody has to answer any more: who did, or that it is over; done only once its step is.
+
+    Args:
+        brief: an earlier message of its thread says what it was.
+    """
+    seen = trouble.open and trouble.acknowledged_by is not None
+    how = f"{Mark.DONE} {person(trouble.acknowledged_by)} has seen it" if seen else _how_it_ended(trouble, run)
+    if brief:
+        line = f"{how}."
     else:
-        by = f" {person(trouble.acknowledged_by)} had seen it." if trouble.acknowledged_by else ""
-        line = f"{_how_it_ended(trouble, run)}{reason}{by}"
+        reason = fit(in_words(run.plan, trouble.reason), _REASON)
+        by = f" {person(trouble.acknowledged_by)} had seen it." if trouble.acknowledged_by and not seen else ""
+        line = f"{how}: *{esc(run.cluster.name)}*: {reason}{by}"
     return Message(line, [kit.section(line)])
 
 
 def _how_it_ended(trouble: Trouble, run: UpgradeRun) -> str:
-    name = f"*{esc(run.cluster.name)}*"
     if not trouble.step or run.step(trouble.step).status in (StepStatus.DONE, StepStatus.SKIPPED):
-        return f"{Mark.DONE} Over: {name}: "
+        return f"{Mark.DONE} Over"
     if trouble.retried_by is not None:
         mark = Mark.STOPPED if run.status.finished else Mark.RUNNING
-        return f"{mark} {name}: Retried by {person(trouble.retried_by)}; it said: "
-    return f"{Mark.STOPPED} Over: {name}: "
+        return f"{mark} Retried by {person(trouble.retried_by)}"
+    return f"{Mark.STOPPED} Over"
 
 
 def _until_morning(call: Call, run: UpgradeRun) -> list[str]:

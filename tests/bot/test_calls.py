@@ -37,7 +37,7 @@ def calls_in(face: SlackFace) -> list[Message]:
     return [
         one
         for one in thread_of(face, top_of(face))
-        if "needs you" in one.text or "seen it:" in one.text or "Over:" in one.text
+        if "needs you" in one.text or "seen it" in one.text or "Over" in one.text
     ]
 
 
@@ -66,9 +66,11 @@ def assert_called_once_each(face: SlackFace) -> None:
     (told,) = direct(face)
     assert person.broadcast
     assert not group.broadcast
-    for message in (person, group, told):
-        assert "Over:" in message.text
+    assert group.text == "⏹️ Over."
+    for message in (person, told):
+        assert "Over: *prod-eu*: Control plane to `1.35` failed" in message.text
         assert "<@U0CY> had seen it" in message.text
+    for message in (person, group, told):
         assert "action_id" not in str(message.blocks)
 
 

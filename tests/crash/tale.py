@@ -363,7 +363,7 @@ def messages_are_whole(
     assert "Finished" in notice.text
     assert len(entries) + len(replies) + len(calls) + 1 == len(rest)
     assert len({payload(message)["key"] for message in calls}) == len(calls)
-    assert all("Over:" in message.text and message.thread_ts == top.ts for message in calls)
+    assert all("Over" in message.text and message.thread_ts == top.ts for message in calls)
     due = {reply.key for reply in notice_replies(run, events) if reply.until is None or reminders}
     told = [payload(message)["key"] for message in replies]
     assert len(told) == len(set(told))

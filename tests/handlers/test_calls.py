@@ -72,6 +72,7 @@ def test_the_buttons_of_a_call_carry_what_it_is_about_and_go_when_somebody_has_s
     over = render_call_over(trouble, run)
     assert "<@U0BEN> has seen it" in over.text
     assert all(block["type"] != "actions" for block in over.blocks)
+    assert render_call_over(trouble, run, brief=True).text == "✅ <@U0BEN> has seen it."
 
 
 def test_a_call_is_done_once_its_step_is_and_retry_alone_does_not_do_it() -> None:
@@ -82,7 +83,7 @@ def test_a_call_is_done_once_its_step_is_and_retry_alone_does_not_do_it() -> Non
     for status in (StepStatus.PENDING, StepStatus.FOLLOWING, StepStatus.FAILED):
         run = samples.run(plan=samples.two_hops(), steps={STEP: StepState(status=status)})
         said = render_call_over(retried, run).text
-        assert "Retried by <@U0BEN>; it said: Control plane to `1.35` failed: no" in said
+        assert "Retried by <@U0BEN>: *prod-eu*: Control plane to `1.35` failed: no" in said
         assert "<@U0CY> had seen it." in said
         assert "✅" not in said
     for status in (StepStatus.DONE, StepStatus.SKIPPED):
@@ -90,6 +91,7 @@ def test_a_call_is_done_once_its_step_is_and_retry_alone_does_not_do_it() -> Non
         assert render_call_over(retried, run).text.startswith("✅ Over: *prod-eu*: Control plane")
     given_up = samples.run(RunStatus.ABORTED, steps={STEP: StepState(status=StepStatus.FAILED)})
     assert render_call_over(trouble, given_up).text.startswith("⏹️ Over: ")
+    assert render_call_over(retried, given_up, brief=True).text == "⏹️ Retried by <@U0BEN>."
     other = trouble.model_copy(update={"step": ""})
     assert render_call_over(other, samples.run()).text.startswith("✅ Over: ")
 
