@@ -163,11 +163,13 @@ class Notifier:
                 return run.id
         return None
 
-    def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> None:
+    def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> bool:
         try:
             self._calls.whisper(channel, user, message, thread=thread)
         except (SlackUnreachable, SlackBusy, SlackRefused) as error:
-            log.warning("an ephemeral answer was lost: %s", error)
+            log.warning("an ephemeral message was not sent: %s", error)
+            return False
+        return True
 
     def hand_over(self, user: str, file: File) -> bool:
         try:

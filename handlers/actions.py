@@ -209,7 +209,7 @@ def _look(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) 
 
     def work() -> None:
         action, value = _pressed(body)
-        commands.examine(talk, caller, _LOOKING[action], decode_request(value), partial(say, respond))
+        commands.examine(talk, caller, _LOOKING[action], decode_request(value), partial(say, talk, caller, respond))
 
     ack_then_answer(work, ack, respond, talk, caller)
 

@@ -136,7 +136,9 @@ def hear(
     elif wanted == Look(Word.CALENDAR):
         ack_then_answer(partial(_calendar, talk, caller, client), ack, respond, talk, caller)
     else:
-        ack_then_answer(partial(look, talk, caller, wanted, partial(say, respond)), ack, respond, talk, caller)
+        ack_then_answer(
+            partial(look, talk, caller, wanted, partial(say, talk, caller, respond)), ack, respond, talk, caller
+        )
 
 
 def _asks_first(talk: Conversation, wanted: Command) -> bool:

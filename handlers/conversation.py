@@ -38,8 +38,10 @@ class File:
 class Post(Protocol):
     """What the conversation asks of the delivery to Slack."""
 
-    def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> None:
-        """Show a message to one person. Tries once and never raises: an ephemeral answer may get lost."""
+    def whisper(self, channel: str, user: str, message: Message, *, thread: str | None = None) -> bool:
+        """Show a message to one person. Tries once and never raises: an ephemeral answer may get lost. Says whether
+        Slack took it.
+        """
         ...
 
     def hand_over(self, user: str, file: File) -> bool:
@@ -168,6 +170,7 @@ class Caller:
         channel: where the answer goes; empty in App Home.
         origin: names this very request: the same one delivered twice changes nothing.
         typed: the command that was typed, or that a button stands for; empty when it is none.
+        thread: the thread in which the button stands; empty elsewhere.
     """
 
     user: str
@@ -175,6 +178,7 @@ class Caller:
     origin: str
     trigger: str = ""
     typed: str = ""
+    thread: str = ""
 
     @classmethod
     def of_command(cls, body: Mapping[str, Any]) -> Caller:
@@ -188,7 +192,7 @@ class Caller:
         user = str(body["user"]["id"])
         channel = str((body.get("channel") or {}).get("id", ""))
         origin = f"action:{action.get('action_ts', '')}:{user}:{action['action_id']}"
-        return cls(user, channel, origin, str(body.get("trigger_id", "")), typed)
+        return cls(user, channel, origin, str(body.get("trigger_id", "")), typed, thread_of(body))
 
     @classmethod
     def of_view(cls, body: Mapping[str, Any], channel: str = "") -> Caller:
@@ -199,6 +203,16 @@ class Caller:
         event = body["event"]
         channel = str(event.get("channel", ""))
         return cls(str(event["user"]), channel, f"event:{body.get('event_id', '')}")
+
+
+def thread_of(body: Mapping[str, Any]) -> str:
+    """The thread that whoever pressed a button has in front; empty: the channel, where its first message stands too,
+    and a reply that was shown to the channel as well.
+    """
+    stands, message = body.get("container") or {}, body.get("message") or {}
+    thread = str(stands.get("thread_ts") or "")
+    in_channel = thread == stands.get("message_ts") or message.get("subtype") == "thread_broadcast"
+    return "" if in_channel else thread
 
 
 Work = Callable[[], Message | None]

@@ -75,26 +75,24 @@ def commit_then_ack(work: Work, ack: Ack, talk: Conversation, caller: Caller | N
         ack(**answer.as_arguments(), response_type="ephemeral")
 
 
-def commit_then_ack_button(
-    work: Work, ack: Ack, respond: Respond, talk: Conversation, caller: Caller | None = None
-) -> None:
-    """For a button that writes: an ack shows nothing there, so an answer goes to the response URL after it."""
+def commit_then_ack_button(work: Work, ack: Ack, respond: Respond, talk: Conversation, caller: Caller) -> None:
+    """For a button that writes: an ack shows nothing there, so an answer follows it."""
     answer = attempt(work, talk, caller)
     ack()
     if answer is not None:
-        talk.later(partial(say, respond, answer))
+        talk.later(partial(say, talk, caller, respond, answer))
 
 
-def ack_then_answer(work: Work, ack: Ack, respond: Respond, talk: Conversation, caller: Caller | None = None) -> None:
+def ack_then_answer(work: Work, ack: Ack, respond: Respond, talk: Conversation, caller: Caller) -> None:
     """For a listener that only reads."""
     ack()
     talk.later(partial(_answer, work, respond, talk, caller))
 
 
-def _answer(work: Work, respond: Respond, talk: Conversation, caller: Caller | None) -> None:
+def _answer(work: Work, respond: Respond, talk: Conversation, caller: Caller) -> None:
     answer = attempt(work, talk, caller)
     if answer is not None:
-        say(respond, answer)
+        say(talk, caller, respond, answer)
 
 
 def attempt(work: Work, talk: Conversation, caller: Caller | None = None) -> Message | None:
@@ -118,8 +116,15 @@ def open_dialog(client: Any, trigger: str, view: Block) -> None:
             raise
 
 
-def say(respond: Respond, message: Message) -> None:
-    """Answer at the response URL. Never raises: an ephemeral answer may get lost, the ack may not."""
+def say(talk: Conversation, caller: Caller, respond: Respond, message: Message) -> None:
+    """Answer whoever asked, alone. Never raises: an ephemeral answer may get lost, the ack may not.
+
+    At the response URL, which is the one way into a channel where the bot is no member. In a thread it is the second
+    choice: what is answered there stands in the channel, and ``thread_ts`` is for answers that all see
+    (https://docs.slack.dev/interactivity/handling-user-interaction/#publishing_in_thread).
+    """
+    if caller.thread and talk.post.whisper(caller.channel, caller.user, message, thread=caller.thread):
+        return
     try:
         respond(**message.as_arguments(), response_type="ephemeral", replace_original=False)
     except Exception as error:

@@ -10,7 +10,7 @@ from typing import Any
 from slack_bolt import App
 
 from handlers import actions, commands, home, modals
-from handlers.conversation import Caller, Conversation
+from handlers.conversation import Caller, Conversation, thread_of
 from handlers.errors import Ack, Respond, explain, say
 from upgrade.errors import NotNow
 
@@ -40,8 +40,9 @@ def _unknown_command(talk: Conversation, ack: Ack) -> None:
 def _unknown_action(talk: Conversation, ack: Ack, body: dict[str, Any], respond: Respond) -> None:
     ack()
     gone = NotNow("That button does nothing any more.", "Look at the newest message of the run.")
-    answer = explain(gone, talk, Caller(str((body.get("user") or {}).get("id", "")), "", ""))
-    talk.later(partial(say, respond, answer))
+    user, channel = (str((body.get(key) or {}).get("id", "")) for key in ("user", "channel"))
+    caller = Caller(user, channel, "", thread=thread_of(body))
+    talk.later(partial(say, talk, caller, respond, explain(gone, talk, caller)))
 
 
 def _only_ack(ack: Ack) -> None:

@@ -248,9 +248,7 @@ class People:
         raise NotVisible(f"{person.name} does not have {view_id} in front")
 
     def _response_url(self, user: str, channel: str, message: Message | None = None) -> str:
-        # A message that has a thread stands in the channel itself, and so does the answer to its buttons.
-        thread = message.thread_ts if message and message.is_reply else None
-        key = self.workspace.response_urls.issue(user, channel, message.ts if message else None, thread)
+        key = self.workspace.response_urls.issue(user, channel, message.ts if message else None)
         return f"{self.url}response/{key}"
 
 

@@ -58,7 +58,6 @@ class ResponseUrl:
     channel: str
     issued_at: float
     original_ts: str | None = None
-    thread_ts: str | None = None
     uses: int = 0
 
 
@@ -69,11 +68,11 @@ class ResponseUrls:
         self._clock = clock
         self._issued: dict[str, ResponseUrl] = {}
 
-    def issue(self, user: str, channel: str, original_ts: str | None = None, thread_ts: str | None = None) -> str:
+    def issue(self, user: str, channel: str, original_ts: str | None = None) -> str:
         while len(self._issued) >= MOST_KEPT:
             del self._issued[next(iter(self._issued))]
         key = f"{secrets.token_hex(8)}/{secrets.token_urlsafe(18)}"
-        self._issued[key] = ResponseUrl(user, channel, self._clock(), original_ts, thread_ts)
+        self._issued[key] = ResponseUrl(user, channel, self._clock(), original_ts)
         return key
 
     def use(self, key: str) -> ResponseUrl:

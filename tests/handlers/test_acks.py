@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from handlers.conversation import Conversation
+from handlers.conversation import Caller, Conversation
 from handlers.errors import ack_then_answer, commit_then_ack_button
 from handlers.views.kit import Message
 from upgrade.ports import Access
@@ -33,9 +33,14 @@ class _Order:
             self.left.pop(0)()
 
 
+TYPED = Caller("U0ADA", "C0OPS", "")
+
+
 def test_a_question_is_acknowledged_before_its_answer_is_begun() -> None:
     order = _Order()
-    ack_then_answer(partial(order.note, "read"), partial(order.note, "ack"), partial(order.note, "answer"), order.talk)
+    ack_then_answer(
+        partial(order.note, "read"), partial(order.note, "ack"), partial(order.note, "answer"), order.talk, TYPED
+    )
     assert order.happened == ["ack"]
     order.go_on()
     assert order.happened == ["ack", "read", "answer"]
@@ -44,7 +49,7 @@ def test_a_question_is_acknowledged_before_its_answer_is_begun() -> None:
 def test_a_button_is_committed_before_its_ack_and_answered_after() -> None:
     order = _Order()
     commit, ack, respond = (partial(order.note, what) for what in ("commit", "ack", "answer"))
-    commit_then_ack_button(commit, ack, respond, order.talk)
+    commit_then_ack_button(commit, ack, respond, order.talk, TYPED)
     assert order.happened == ["commit", "ack"]
     order.go_on()
     assert order.happened == ["commit", "ack", "answer"]
@@ -56,6 +61,6 @@ def test_an_answer_that_fails_is_told_and_raises_nothing() -> None:
     def fail() -> Message:
         raise RuntimeError("no such thing")
 
-    ack_then_answer(fail, partial(order.note, "ack"), partial(order.note, "answer"), order.talk)
+    ack_then_answer(fail, partial(order.note, "ack"), partial(order.note, "answer"), order.talk, TYPED)
     order.go_on()
     assert order.happened == ["ack", "answer"]

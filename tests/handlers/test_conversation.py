@@ -521,6 +521,39 @@ def test_a_mention_in_the_thread_is_the_button(desk: Desk) -> None:
     assert "in the thread of a run" in said(desk.whispers("cy")[-1])
 
 
+def test_a_button_in_a_thread_is_answered_there_unless_the_bot_may_not_write_there(desk: Desk) -> None:
+    started(desk)
+    desk.until_buttons("approve")
+    thread = desk.top.ts
+    desk.face.people.post_message("cy", "ops", "@eks-upgrades explode", thread_ts=thread)
+    desk.until(lambda: desk.whispers("cy"))
+    refusal = desk.whispers("cy")[0]
+    assert desk.face.people.click("cy", refusal, "command.type:1").ok
+    desk.until(lambda: len(desk.whispers("cy")) == 2)
+    assert [one.thread_ts for one in desk.whispers("cy")] == [thread, thread]
+    desk.face.faults.fail_next("chat.postEphemeral", Fault("error", code="not_in_channel"))
+    assert desk.face.people.click("cy", refusal, "command.type:1").ok
+    desk.until(lambda: len(desk.whispers("cy")) == 3)
+    assert [one.thread_ts for one in desk.whispers("cy")] == [thread, thread, None]
+
+
+@pytest.mark.parametrize(
+    ("container", "message", "thread"),
+    [
+        ({"message_ts": "1.2", "thread_ts": "1.1"}, {}, "1.1"),
+        ({"message_ts": "1.2", "thread_ts": "1.1"}, {"subtype": "thread_broadcast"}, ""),
+        ({"message_ts": "1.1", "thread_ts": "1.1"}, {}, ""),
+        ({"message_ts": "1.1"}, {}, ""),
+        ({"view_id": "V1", "type": "view"}, None, ""),
+    ],
+)
+def test_an_answer_stands_where_whoever_pressed_is_looking(
+    container: dict[str, str], message: dict[str, str] | None, thread: str
+) -> None:
+    body = {"container": container, "user": {"id": "U1"}, "actions": [{"action_id": "a"}]}
+    assert Caller.of_action(body if message is None else {**body, "message": message}).thread == thread
+
+
 def test_abort_names_what_will_still_finish(desk: Desk) -> None:
     slow(desk)
     run = started(desk)

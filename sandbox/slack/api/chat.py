@@ -202,24 +202,28 @@ def answer_response_url(workspace: Workspace, key: str, body: Json) -> None:
             text, blocks, attachments = _content(workspace, args)
             workspace.change(original, text=text, blocks=blocks, attachments=attachments, metadata=_metadata(args))
             return
-        post_answer(workspace, channel, url.user, body, url.thread_ts)
+        post_answer(workspace, channel, url.user, body)
 
 
-def post_answer(workspace: Workspace, channel: Channel, user: str, body: Json, thread_ts: str | None = None) -> Message:
+def post_answer(workspace: Workspace, channel: Channel, user: str, body: Json) -> Message:
     """Show the body of an ack or of a response URL: to the user alone, or to all with `response_type: in_channel`.
+
+    Also what is pressed in a thread is answered in the channel: a `thread_ts` counts with `in_channel` only, which is
+    all that Slack documents of it.
 
     Raises:
         SlackError: as chat.postMessage.
     """
     args = Arguments(body)
     text, blocks, attachments = _content(workspace, args)
+    for_all = body.get("response_type") == "in_channel"
     return workspace.post(
         channel,
         workspace.app.bot_user_id,
         text,
         blocks=blocks,
         attachments=attachments,
-        thread_ts=args.maybe("thread_ts") or thread_ts,
-        ephemeral_for=None if body.get("response_type") == "in_channel" else user,
+        thread_ts=args.maybe("thread_ts") if for_all else None,
+        ephemeral_for=None if for_all else user,
         metadata=_metadata(args),
     )

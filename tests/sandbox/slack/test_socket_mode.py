@@ -158,7 +158,7 @@ def test_a_click_carries_the_message_and_can_be_answered(face: SlackFace, connec
     assert body["message"]["metadata"] == metadata
     assert float(action["action_ts"]) > float(message.ts)
     WebhookClient(body["response_url"]).send(text="only you", response_type="ephemeral")
-    assert [seen.text for seen in face.people.messages("bob", "ops", parent.ts)][-1] == "only you"
+    assert [seen.text for seen in face.people.messages("bob", "ops")][-1] == "only you"
     assert "only you" not in [seen.text for seen in face.people.messages("ada", "ops", parent.ts)]
 
 
@@ -240,14 +240,19 @@ def test_a_response_url_answers_five_times_and_replaces_the_original(face: Slack
     assert (gone.status_code, "used_url" in gone.body) == (404, True)
 
 
-def test_an_answer_stands_in_the_channel_though_the_message_has_a_thread(face: SlackFace, connect: Connect) -> None:
+def test_an_answer_stands_in_the_channel_also_where_the_button_is_in_a_thread(
+    face: SlackFace, connect: Connect
+) -> None:
     received = listening(face, connect, "go")
     message = post(face, actions(button("go")))
-    client_of(face).chat_postMessage(channel="C0OPS", text="a reply", thread_ts=message.ts)
-    face.people.click("ada", face.people.messages("ada", "ops")[0], "go")
-    WebhookClient(received.get(timeout=LONGEST)["response_url"]).send(text="not for you", response_type="ephemeral")
-    assert [seen.text for seen in face.people.messages("ada", "ops")] == ["a message", "not for you"]
-    assert [seen.text for seen in face.people.messages("ada", "ops", message.ts)] == ["a message", "a reply"]
+    reply = post(face, actions(button("go")), thread_ts=message.ts)
+    for pressed in (message, reply):
+        face.people.click("ada", pressed, "go")
+        webhook = WebhookClient(received.get(timeout=LONGEST)["response_url"])
+        webhook.send_dict({"text": "not for you", "response_type": "ephemeral", "thread_ts": message.ts})
+    webhook.send_dict({"text": "for all", "response_type": "in_channel", "thread_ts": message.ts})
+    assert [seen.text for seen in face.people.messages("ada", "ops")] == ["a message", "not for you", "not for you"]
+    assert [seen.text for seen in face.people.messages("ada", "ops", message.ts)] == ["a message"] * 2 + ["for all"]
 
 
 def test_an_ephemeral_message_can_be_clicked_and_replaced_but_is_not_in_the_payload(
