@@ -42,7 +42,8 @@ def export(run: str, form: str, output: Path | None) -> None:
     """The audit pack of a run, to keep or to hand on.
 
     Its plan with the digest, approvals and gates, waivers, calls of AWS with their request ids, every event. html holds
-    all of it in one page, with the picture; json is for scripts; csv has a row for each event.
+    all of it in one page, with the picture; json is for scripts; csv has a row for each step of the plan
+    and for each event.
     """
     with opened_service(settings_of()) as service:
         found = service.run_of(run)

@@ -55,7 +55,7 @@ class PhaseTime(Value):
 
     @property
     def duration(self) -> timedelta | None:
-        """From its beginning to its end, also what it ``waited``."""
+        """From its beginning to its end, also what it ``waited``, and while the bot was down: EKS went on then."""
         return self.finished_at - self.started_at if self.finished_at else None
 
 

@@ -230,7 +230,8 @@ def test_a_run_is_exported_in_every_format(cli: CommandLine, tmp_path: Path) -> 
     run = cli.keep(samples.run(RunStatus.RUNNING))
     assert cli("export", "prod-eu", "--format", "csv") == 0
     rows = list(csv.DictReader(io.StringIO(cli.out)))
-    assert [(row["run"], row["kind"]) for row in rows] == [(run.id, "run-requested")]
+    assert {row["run"] for row in rows} == {run.id}
+    assert [row["kind"] for row in rows if row["kind"] != "planned-step"] == ["run-requested"]
     assert cli("export", run.id, "--format", "md") == 0
     assert "Timeline of the upgrade of prod-eu from 1.34 to 1.36, running." in cli.out
     page = tmp_path / "audit.html"

@@ -41,7 +41,8 @@ def tables(record: Record) -> Iterator[Table]:
     broken = ("At", "Gate", "By", "Reason", "Good until")
     glass = ((utc(one.at), one.gate, one.by, one.reason, utc(one.until)) for one in run.glass)
     yield _table("Break-glass", broken, glass, "Nobody broke the glass.")
-    yield _table("Phases", ("Phase", "Began", "Ended", "Took"), _phases(record), "None has begun.")
+    went = ("Phase", "Began", "Ended", "Took", "Of that, people were waited for", "Attempts")
+    yield _table("Phases", went, _phases(record), "None has begun.")
     calls = ("At", "Call", "Step", "Attempt", "Outcome", "Update", "Request id")
     yield _table("Calls of AWS", calls, _calls(record), "AWS was not asked to change anything.")
     yield _table("Events", ("No.", "At", "What", "Who", "Step", "Data"), _events(record))
@@ -53,13 +54,15 @@ def _table(title: str, heads: tuple[str, ...], rows: Rows, none: str = "There is
 
 def _decisions(record: Record) -> Rows:
     for one in record.audit.decisions:
-        yield utc(one.at), one.actor, one.what, one.subject, one.reason, one.digest[:12]
+        counted = f" ({one.given} of {one.needed})" if one.needed is not None else ""
+        yield utc(one.at), one.actor, f"{one.what}{counted}", one.subject, one.reason, one.digest[:12]
 
 
 def _phases(record: Record) -> Rows:
     for one in record.audit.phases:
         took = lasting(one.duration) if one.duration is not None else ""
-        yield one.title, utc(one.started_at), _at(one.finished_at), took
+        waited = lasting(one.waited) if one.waited else ""
+        yield one.title, utc(one.started_at), _at(one.finished_at), took, waited, str(one.attempts)
 
 
 def _calls(record: Record) -> Rows:

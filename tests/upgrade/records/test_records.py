@@ -17,7 +17,7 @@ from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import Waiver
 from upgrade.records import Form, Record, render
 from upgrade.records.record import aws_calls, digests
-from upgrade.records.table import COLUMNS, cell
+from upgrade.records.table import COLUMNS, PLANNED, cell
 from upgrade.reports.escaping import let_in
 from upgrade.run import BrokenGlass, RunStatus, UpgradeRun
 
@@ -131,18 +131,23 @@ def test_json_holds_all_of_it() -> None:
     assert found["status_line"] == "Running."
 
 
-def test_csv_has_a_row_for_each_event() -> None:
+def test_csv_has_a_row_for_each_step_of_the_plan_and_for_each_event() -> None:
     rows = list(csv.DictReader(io.StringIO(render(record(), Form.CSV))))
     assert tuple(rows[0]) == COLUMNS
+    steps, rows = [row for row in rows if row["kind"] == PLANNED], [row for row in rows if row["kind"] != PLANNED]
+    assert [row["step_id"] for row in steps] == [step.id for _, step in make_plan().steps()]
+    plane = json.loads(next(row["data"] for row in steps if row["step_id"] == CONTROL_PLANE.id))
+    assert (plane["pinned"]["version"], plane["digest"]) == (str(CONTROL_PLANE.version), make_plan().digest)
     assert [row["seq"] for row in rows] == [str(seq) for seq in range(1, 10)]
     assert (rows[6]["request_id"], rows[6]["update_id"]) == ("req-2", "u-1")
     assert json.loads(rows[0]["data"]) == {"target": "1.35"}
+    assert PLANNED not in list(EventKind)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_cell_of_the_csv_is_a_formula(text: str) -> None:
     rows = list(csv.reader(io.StringIO(render(hostile(text), Form.CSV))))
-    assert len(rows) == 3
+    assert len(rows) == 3 + len(list(make_plan().steps()))
     assert all(len(row) == len(COLUMNS) for row in rows)
     assert not any(one.startswith(("=", "+", "-", "@", "＝", "\t", "\r")) for row in rows for one in row)  # noqa: RUF001
 
@@ -200,8 +205,26 @@ def test_markdown_tells_it_in_tables() -> None:
         "## Calls of AWS",
         "## Events",
     ]
+    assert "| U-APPROVES | approved (1 of 1) | plan |" in text
     assert "Nothing was waived." in text
     assert "| req-2 |" in text
+
+
+def test_how_long_people_were_waited_for_stands_apart() -> None:
+    phase = {"phase": "control-plane@1.35", "title": "Control plane to 1.35"}
+    events = (
+        event(EventKind.PHASE_STARTED, 1, **phase),
+        event(EventKind.STEP_STARTED, 2, step=CONTROL_PLANE.id, attempt=1),
+        event(EventKind.STEP_FAILED, 5, step=CONTROL_PLANE.id, code="Ec2LaunchFailure"),
+        event(EventKind.RUN_PAUSED, 5),
+        event(EventKind.RETRY_REQUESTED, 45, actor="U-OPS", step=CONTROL_PLANE.id, attempt=2),
+        event(EventKind.STEP_STARTED, 45, step=CONTROL_PLANE.id, attempt=2),
+        event(EventKind.STEP_FINISHED, 60, step=CONTROL_PLANE.id),
+        event(EventKind.PHASE_FINISHED, 60, **phase),
+    )
+    text = render(record(events=events), Form.MARKDOWN)
+    assert "| Took | Of that, people were waited for | Attempts |" in text
+    assert "| 59 min | 40 min | 2 |" in text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
