@@ -36,6 +36,7 @@ def phase_lines(run: UpgradeRun) -> list[str]:
 
 def phase_cards(run: UpgradeRun, plan: UpgradePlan) -> list[Block]:
     """The phases as one plan block; under it, what is under way or stands still, since Slack may fold what a task says.
+    Its phase is the task that turns just above, so it is not named again.
 
     Nothing when they are more than it takes: lines can say how many more there are.
     """
@@ -44,7 +45,7 @@ def phase_cards(run: UpgradeRun, plan: UpgradePlan) -> list[Block]:
         return []
     cards = kit.plan(_title(run, plan), [_task(run, plan, progress) for progress in told])
     now = [one for one in told if one.detail and one.mark is not Mark.WAITING]  # that one's title says it all
-    lines = [line for progress in now for line in _lines(run, plan, progress)]
+    lines = [f"{progress.mark} {line}" for progress in now for line in progress.detail.splitlines()]
     return [cards, kit.section(*lines)] if lines else [cards]
 
 

@@ -165,7 +165,8 @@ def _requested(told: _Told) -> str:
     return f"{told.who} asked for {esc(request.cluster.name)} {goal}{scope}. Looking at the cluster first."
 
 
-_NOTED: Final = {"waived": "waived", "warnings": "to note", "unknowns": "unknown"}
+#: What the run message counts otherwise, with what only informs, is told by its own name.
+_NOTED: Final = {"waived": "{} waived", "warnings": "{} with a warning", "unknowns": "{} unknown"}
 
 
 def _checked(told: _Told) -> str:
@@ -174,7 +175,7 @@ def _checked(told: _Told) -> str:
     blockers = told.text("blockers")
     clear = blockers in ("", "0")
     mark, found = (Mark.DONE, "nothing") if clear else (Mark.BLOCKED, esc(blockers))
-    rest = [f"{esc(told.text(key))} {word}" for key, word in _NOTED.items() if told.text(key) not in ("", "0")]
+    rest = [word.format(esc(told.text(key))) for key, word in _NOTED.items() if told.text(key) not in ("", "0")]
     ahead = told.text("ahead")
     what = f"Looked again, {esc(ahead)} h before the start" if ahead else "Checked"
     return f"{mark} {what}: {', '.join([f'{found} in the way', *rest])}"
