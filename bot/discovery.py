@@ -50,7 +50,7 @@ class Discovery:
     Args:
         settings: as they were read; they are not changed.
         now: domain time.
-        know: is given the settings with all clusters that are known, after each look.
+        know: is given the settings with all clusters that are known, after each look, and whether every place answered.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Discovery:
         finder: Finds,
         *,
         now: Callable[[], datetime],
-        know: Callable[[Settings], None],
+        know: Callable[[Settings, bool], None],
     ) -> None:
         self._settings = settings
         self._store = store
@@ -87,10 +87,11 @@ class Discovery:
         if after != known:
             self._store.save_discovered(after)
         settings = with_discovered(self._settings, after)
-        self._know(settings)
+        whole = None not in found
+        self._know(settings, whole)
         for line in _news(with_discovered(self._settings, known), settings):
             log.info("%s", line)
-        return None not in found
+        return whole
 
     def _ask(
         self, stopping: Callable[[], bool], look: tuple[RoleIdentity, Place]

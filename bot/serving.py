@@ -148,6 +148,7 @@ def make_server(settings: Settings, outside: Outside) -> Server:
     access = access_of(settings, calls)
     known = with_discovered(settings, store.discovered())
     service = service_over(known, store, clusters, access, delivery, breathe=acks.first)
+    service.looking = bool(settings.discovery)
     whom = _Whom(known)
     notifier = Notifier(
         service,
@@ -191,19 +192,24 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         },
     )
     scheduler = Scheduler([service.wake, notifier.wake, caller.wake, health.write], outside.tick_seconds)
-    watch = FleetWatch(service, settings.fleet.look_every, _discovery(settings, service, clusters, store, whom))
+    watch = FleetWatch(service, settings.fleet.look_every, _discovery(settings, service, outside, whom, homes))
     return Server(store, service, notifier, caller, homes, watch, talk, listener, answers, scheduler, health)
 
 
 def _discovery(
-    settings: Settings, service: UpgradeService, clusters: ConfiguredClusters, store: SqliteStore, whom: _Whom
+    settings: Settings, service: UpgradeService, outside: Outside, whom: _Whom, homes: Homes
 ) -> Discovery | None:
-    def know(known: Settings) -> None:
-        clusters.know(reachable(known))
-        whom.know(known)
-        service.know(configured_clusters(known))
+    """What is found is known everywhere, and shown to who has App Home open."""
 
-    return Discovery(settings, store, ClusterFinder(), now=service.now, know=know) if settings.discovery else None
+    def know(known: Settings, whole: bool) -> None:
+        outside.clusters.know(reachable(known))
+        whom.know(known)
+        service.know(configured_clusters(known), looking=not whole)
+        homes.wake()
+
+    if not settings.discovery:
+        return None
+    return Discovery(settings, outside.store, ClusterFinder(), now=service.now, know=know)
 
 
 def _favour_acks() -> None:

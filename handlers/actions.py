@@ -174,9 +174,8 @@ def _open(talk: Conversation, caller: Caller, body: dict[str, Any], client: Any)
 def _dialog(talk: Conversation, action: Action, caller: Caller, value: str) -> dict[str, Any]:
     if action is Action.DIALOG:
         chosen = decode_cluster(value) if "/" in value else None
-        return render_request_dialog(
-            talk.service.clusters(), channel=caller.channel or talk.channel or "", chosen=chosen
-        )
+        channel, service = caller.channel or talk.channel or "", talk.service
+        return render_request_dialog(service.clusters(), channel=channel, chosen=chosen, looking=service.looking)
     if action is Action.SCHEDULE:
         return schedule_form(talk, decode_request(value), caller.channel or talk.channel or "")
     return _run_dialog(talk, action, caller, RunRef.decode(value))

@@ -292,7 +292,7 @@ def _listed(talk: Conversation, caller: Caller, wanted: Command) -> Message:
         if under_way:
             return told
         return with_moves(told, first_moves(own_of(service, caller.user), Word.CALENDAR, Word.HISTORY))
-    return render_clusters(service.clusters(), service.versions_seen())
+    return render_clusters(service.clusters(), service.versions_seen(), looking=service.looking)
 
 
 def examine(talk: Conversation, caller: Caller, word: PlanWord, request: PlanRequest, tell: Tell) -> None:
@@ -355,7 +355,7 @@ def _open_dialog(talk: Conversation, caller: Caller, client: Any, wanted: Comman
     elif isinstance(wanted, RunCommand):
         view = abort_form(talk, caller, talk.service.run_of(wanted.subject))
     else:
-        view = render_request_dialog(talk.service.clusters(), channel=caller.channel)
+        view = render_request_dialog(talk.service.clusters(), channel=caller.channel, looking=talk.service.looking)
     open_dialog(client, caller.trigger, view)
 
 

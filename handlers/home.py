@@ -78,6 +78,7 @@ def home_view(talk: Conversation, user: str, choice: str) -> Block:
         maintenances=service.calendar().maintenances,
         command=talk.command,
         startable=talk.channel is not None,
+        looking=service.looking,
     )
     return render_home(board, talk.post.thread_link, _kept(choice))
 

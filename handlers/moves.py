@@ -33,6 +33,7 @@ from upgrade.errors import (
     PermanentError,
     RunChanged,
     RunInProgress,
+    StillLooking,
     TargetNotOffered,
     TemporaryError,
     UnknownCheck,
@@ -86,7 +87,7 @@ def _next(error: Exception, typed: str, own: Own) -> Iterator[Move]:
 
 def _always(error: Exception, wanted: Command | None) -> Iterator[Move]:
     """What helps whatever it was about."""
-    again = isinstance(error, TemporaryError | PermanentError | FactUnknown | RunChanged)
+    again = isinstance(error, TemporaryError | PermanentError | FactUnknown | RunChanged | StillLooking)
     looks = isinstance(wanted, ClusterCommand) and wanted.word in (Word.CHECK, Word.PLAN)
     if wanted is not None and (again or (looks and not isinstance(error, UpgradeError))):
         yield Move(str(wanted), "Try again")

@@ -103,6 +103,10 @@ class UnknownCluster(UpgradeError):
     """No cluster of that name is configured. ``instead``: those that are, as they are typed."""
 
 
+class StillLooking(UnknownCluster):
+    """No cluster of that name is known, and not every place where clusters are looked for has answered yet."""
+
+
 class AmbiguousCluster(UpgradeError):
     """Several configured clusters have that name. ``instead``: their full names."""
 

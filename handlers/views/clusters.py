@@ -18,16 +18,24 @@ NAME_ONE: Final = (
     "Name one under `clusters` in the bot's settings, or where to find them under `discovery`, and start it again; "
     "`eks-upgrade-bot doctor` says whether it is reached."
 )
+#: While `discovery` has not answered in full.
+LOOKING: Final = f"{Mark.LOOKING} I am still looking for clusters, and not every account has answered yet."
+ASK_AGAIN: Final = (
+    "Ask again in a moment. Where it stays so, the log and `eks-upgrade-bot doctor` name who does not answer."
+)
 
 
-def render_clusters(clusters: Sequence[ConfiguredCluster], seen: Mapping[ClusterId, VersionSeen]) -> Message:
-    """``seen``: the versions that clusters are known to have."""
+def render_clusters(
+    clusters: Sequence[ConfiguredCluster], seen: Mapping[ClusterId, VersionSeen], *, looking: bool = False
+) -> Message:
+    """``seen``: the versions that clusters are known to have; ``looking``: there may be more of them."""
     if not clusters:
-        return Message("No cluster is configured.", [kit.section("No cluster is configured.", NAME_ONE)])
+        nothing = (LOOKING, ASK_AGAIN) if looking else ("No cluster is configured.", NAME_ONE)
+        return Message(nothing[0], [kit.section(*nothing)])
     title = count(len(clusters), "cluster")
-    return Message(
-        title, [kit.section(f"*{title}*"), kit.section(*(cluster_line(one, seen.get(one.id)) for one in clusters))]
-    )
+    more = [kit.context(LOOKING)] if looking else []
+    lines = (cluster_line(one, seen.get(one.id)) for one in clusters)
+    return Message(title, [kit.section(f"*{title}*"), kit.section(*lines), *more])
 
 
 def cluster_line(cluster: ConfiguredCluster, seen: VersionSeen | None = None) -> str:

@@ -9,7 +9,7 @@ from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.views import kit, limits
 from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
-from handlers.views.clusters import NAME_ONE
+from handlers.views.clusters import ASK_AGAIN, LOOKING, NAME_ONE
 from handlers.views.left import abort_blocks
 from handlers.views.limits import Block
 from handlers.views.plan import way_back
@@ -44,12 +44,19 @@ _POLICIES = {
 
 
 def render_request_dialog(
-    clusters: Sequence[ConfiguredCluster], *, channel: str, chosen: ClusterId | None = None
+    clusters: Sequence[ConfiguredCluster], *, channel: str, chosen: ClusterId | None = None, looking: bool = False
 ) -> Block:
-    """Args: channel: where the answer goes; it comes back as the modal's metadata. chosen: the cluster it is about."""
+    """The form that asks for a check, a plan or a run.
+
+    Args:
+        channel: where the answer goes; it comes back as the modal's metadata.
+        chosen: the cluster it is about.
+        looking: there may be more clusters than these.
+    """
     title = "Upgrade a cluster"
     if not clusters:
-        return kit.modal(Dialog.REQUEST, title, [kit.section("No cluster is configured.", NAME_ONE)])
+        lines = (LOOKING, ASK_AGAIN) if looking else ("No cluster is configured.", NAME_ONE)
+        return kit.modal(Dialog.REQUEST, title, [kit.section(*lines)])
     listed = sorted(clusters, key=lambda one: one.id != chosen)
     names = [kit.option(_name(cluster, clusters), str(cluster.id)) for cluster in listed]
     initial = names[0] if len(names) == 1 or listed[0].id == chosen else None

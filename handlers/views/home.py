@@ -10,6 +10,7 @@ from typing import Final
 from handlers.ids import Action, HomeChoice, environment_key
 from handlers.views import kit, limits
 from handlers.views.calendar import maintenance_line
+from handlers.views.clusters import LOOKING
 from handlers.views.fleet import Page, Row, needs_attention, page_of, row_lines, rows_of
 from handlers.views.limits import Block
 from handlers.views.runs import LinkOf, run_line
@@ -33,6 +34,7 @@ class Board:
         runs: those that are not finished, oldest first.
         recent: the newest that are.
         startable: whether there is a channel where a run that is asked for here can be shown.
+        looking: whether there may be more clusters than these.
     """
 
     now: datetime
@@ -44,6 +46,7 @@ class Board:
     maintenances: Sequence[Maintenance] = ()
     command: str = "/eks-upgrade"
     startable: bool = True
+    looking: bool = False
 
 
 def render_home(board: Board, link_of: LinkOf, choice: HomeChoice | None = None) -> Block:
@@ -56,7 +59,7 @@ def render_home(board: Board, link_of: LinkOf, choice: HomeChoice | None = None)
         *_under_way(board, link_of),
         *_ahead(board, link_of),
         kit.header("Clusters"),
-        *(_fleet(board, rows, page, choice, link_of) if rows else _no_cluster()),
+        *(_fleet(board, rows, page, choice, link_of) if rows else _no_cluster(looking=board.looking)),
         *_recent(board, link_of),
         kit.context(f"In a channel: {code(f'{board.command} help')}"),
     ]
@@ -106,7 +109,9 @@ def _recent(board: Board, link_of: LinkOf) -> list[Block]:
 # -- the fleet ------------------------------------------------------------------------------------------------------
 
 
-def _no_cluster() -> list[Block]:
+def _no_cluster(*, looking: bool) -> list[Block]:
+    if looking:
+        return [kit.section(LOOKING, "This page shows them as soon as they are found.")]
     how = (
         "Whoever runs me names them under `clusters` in my configuration, or where to find them under `discovery`, and "
         "tries with `eks-upgrade-bot doctor` whether I reach them."
@@ -116,7 +121,7 @@ def _no_cluster() -> list[Block]:
 
 def _fleet(board: Board, rows: Sequence[Row], page: Page, choice: HomeChoice, link_of: LinkOf) -> list[Block]:
     return [
-        kit.section(_summary(board, rows)),
+        kit.section(_summary(board, rows), *([LOOKING] if board.looking else [])),
         *kit.actions([_show_select(choice), *_environment_select(rows, choice)]),
         *([_row(board, row, link_of) for row in page.rows] or [kit.section(_nothing_found(choice))]),
         *_turning(page),

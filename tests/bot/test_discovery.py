@@ -26,7 +26,7 @@ from tests.upgrade.fakes import ManualClock
 from tests.upgrade.runs import make_run
 from upgrade.discovery import DiscoveredCluster, Place
 from upgrade.eks import ClusterId
-from upgrade.errors import TemporaryError
+from upgrade.errors import StillLooking, TemporaryError, UnknownCluster
 from upgrade.gateways.aws.discovery import ClusterFinder
 from upgrade.gateways.clusters import ConfiguredCluster, ConfiguredClusters
 from upgrade.gateways.identity import RoleIdentity
@@ -97,8 +97,14 @@ def test_the_fleet_is_found_and_known_at_once_after_a_restart(
     everything = sorted(one.name for one in stage.scenario.clusters)
     bot = make_bot(config)
     assert bot.names == ["dev-eu-1"]
+    with pytest.raises(StillLooking, match=r"ask again in a moment\. Known clusters: dev-eu-1\."):
+        bot.server.service.resolve("staging-data")
+    news = bot.server.homes._news
     bot.server.watch.look_once()
     assert bot.names == everything
+    assert bot.server.homes._news > news, "who has App Home open sees them"
+    with pytest.raises(UnknownCluster, match="is configured"):
+        bot.server.service.resolve("nothing")
     staging = bot.server.service.resolve("staging-data")
     assert (staging.environment, staging.owner, staging.check_only) == ("staging", "platform team", False)
     assert bot.server.service.resolve("dev-eu-1").owner == "as it is listed"
@@ -127,7 +133,7 @@ def only(stage: Stage, account: str) -> Any:
 def test_an_account_that_may_not_be_looked_into_keeps_its_clusters_and_is_told_once(
     stage: Stage, config: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings, known, allowed = load_settings(config), list[set[str]](), only(stage, PRODUCTION)
+    settings, known, allowed = load_settings(config), list[tuple[set[str], bool]](), only(stage, PRODUCTION)
     clock, before = ManualClock(), list(allowed)
     store = SqliteStore(settings.database)
     discovery = Discovery(
@@ -135,7 +141,7 @@ def test_an_account_that_may_not_be_looked_into_keeps_its_clusters_and_is_told_o
         store,
         ClusterFinder(),
         now=clock.now,
-        know=lambda found: known.append({one.name for one in found.clusters}),
+        know=lambda found, whole: known.append(({one.name for one in found.clusters}, whole)),
     )
     caplog.set_level(logging.INFO, "bot.discovery")
     discovery.look_if_due()
@@ -150,7 +156,8 @@ def test_an_account_that_may_not_be_looked_into_keeps_its_clusters_and_is_told_o
         discovery.look_if_due()
     finally:
         allowed[:] = before
-    assert known[1:] == [known[0], known[0]], "looked again after five minutes"
+    assert [names for names, _ in known[1:]] == [known[0][0]] * 2, "looked again after five minutes"
+    assert [whole for _, whole in known] == [True, False, False]
     clock.pass_(minutes=5)
     discovery.look_if_due()
     told = [one.message for one in caplog.records if one.levelno == logging.WARNING]
@@ -204,7 +211,7 @@ def test_a_cluster_that_is_gone_is_dropped_once_its_run_has_ended(
     finder, store = Finder(run.cluster, other), SqliteStore(settings.database)
     store.create(run, [])
 
-    def know(found: Any) -> None:
+    def know(found: Any, _whole: bool) -> None:
         known.append([one.id for one in found.clusters])
 
     def look() -> list[ClusterId]:

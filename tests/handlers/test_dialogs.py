@@ -75,6 +75,7 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
     )
     ref = RunRef(run.id, samples.two_hops().digest, "plan")
     assert_view(render_request_dialog(known, channel="C0OPS"))
+    assert_view(render_request_dialog(known, channel="C0OPS", looking=True))
     assert_view(render_abort_dialog(run, preview))
     assert_view(render_approve_dialog(with_items(word, number), ref))
     assert_view(render_reject_dialog(run, ref))
@@ -84,6 +85,7 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
     assert_view(render_request_dialog(known, channel="", chosen=known[-1].id if known else None))
     for message in (
         render_clusters(known, {}),
+        render_clusters(known, {}, looking=True),
         render_status(runs, lambda _: LINK),
         render_history(runs, PROD, lambda _: None),
         render_started(run, LINK),

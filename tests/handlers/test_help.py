@@ -35,6 +35,7 @@ from upgrade.errors import (
     PermanentError,
     RunChanged,
     RunInProgress,
+    StillLooking,
     TargetNotOffered,
     TemporaryError,
     UnknownCheck,
@@ -251,6 +252,7 @@ V = [KubernetesVersion(1, 35), KubernetesVersion(1, 36)]
     [
         ("plan prd to 1.36", UnknownCluster("no", instead=["prod-eu"]), ["plan prod-eu to 1.36", "clusters"]),
         ("history prd", UnknownCluster("no", instead=["prod-eu"]), ["history prod-eu", "clusters"]),
+        ("plan new", StillLooking("not yet"), ["plan new", "clusters"]),
         ("plan twin", AmbiguousCluster("no", instead=["1/x/twin"]), ["clusters"]),
         ("plan lab to 1.99", TargetNotOffered("no", instead=V), ["plan lab to 1.35", "plan lab to 1.36", "status"]),
         ("plan lab", NothingToDo("no", instead=V[:1]), ["plan lab to 1.35", "status"]),
@@ -333,6 +335,9 @@ def test_where_there_is_nothing_the_first_moves_change_nothing() -> None:
     assert [one.text for one in first_moves(here, Word.CALENDAR)] == ["check prod-eu", "plan prod-eu", "calendar"]
     assert [one.text for one in first_moves(own(), Word.CALENDAR)] == ["calendar"]
     assert "Name one under `clusters`" in "\n".join(mrkdwn_of(render_clusters([], {}).blocks))
+    still = "\n".join(mrkdwn_of(render_clusters([], {}, looking=True).blocks))
+    assert "I am still looking for clusters" in still
+    assert "configured" not in still
     for nothing in (render_status([], lambda _: None), render_history([], None, lambda _: None)):
         assert "begins with a check or a plan" in "\n".join(mrkdwn_of(nothing.blocks))
     lab = next(one for one in here.names if one.name == "lab")

@@ -241,6 +241,14 @@ def test_the_board_of_nobodys_clusters_says_what_to_do_first() -> None:
     assert "Upgrade a cluster" not in text, "there is none"
 
 
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_board_says_that_clusters_are_still_looked_for(number: int) -> None:
+    known = [cluster(n) for n in range(number)]
+    text = "\n".join(texts_of(render_home(Board(now=NOW, clusters=known, looking=True), lambda _: None)["blocks"]))
+    assert "I am still looking for clusters" in text
+    assert "configured" not in text
+
+
 def test_the_board_sums_up_and_names_what_waits_for_this_person() -> None:
     known = [cluster(n) for n in range(3)]
     told = [facts(known[0], -1), facts(known[1], 10), facts(known[2])]
