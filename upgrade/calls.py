@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from upgrade.engine.approvals import terms_of
@@ -198,14 +198,18 @@ def approvers_now(run: UpgradeRun, approvers: Sequence[str]) -> tuple[str, ...]:
 
 
 def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
-    """Of a plan, or a gate with a deadline: those who may approve it are reminded twice before it is over."""
+    """Of a plan, or a gate with a deadline: those who may approve it are reminded twice before it is over.
+
+    A plan with a start of its own must be approved in time for that: later than its notice before it is too late.
+    """
     to = approvers_now(run, policy.approvers)
     waits = run.policy.approval_expires if run.started_at is None else terms_of(run, run.waiting_for).within
     if not to or waits is None or run.expires_at is None or run.intent is Intent.ABORT:
         return
     asked_at = run.expires_at - waits
-    dues = {name: asked_at + waits * part for name, part in _REMINDED_AT.items()}
-    ends = [*list(dues.values())[1:], run.expires_at]
+    over_at = _approve_by(run, asked_at, run.expires_at)
+    dues = {name: asked_at + (over_at - asked_at) * part for name, part in _REMINDED_AT.items()}
+    ends = [*list(dues.values())[1:], over_at]
     for (name, due_at), until in zip(dues.items(), ends, strict=True):
         yield Call(
             key=f"approval:{int(asked_at.timestamp())}:{name}",
@@ -215,6 +219,14 @@ def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
             until=until,
             since=asked_at,
         )
+
+
+def _approve_by(run: UpgradeRun, asked_at: datetime, expires_at: datetime) -> datetime:
+    """Until when an approval is in time for the start that is wanted; its expiry where no such time is ahead."""
+    if run.started_at is not None or run.wanted_at is None:
+        return expires_at
+    last = run.wanted_at.astimezone(UTC) - run.policy.notice
+    return last if asked_at < last < expires_at else expires_at
 
 
 def _instant(event: UpgradeEvent, name: str) -> datetime:

@@ -160,8 +160,9 @@ def _reminder(run: UpgradeRun, called: str, thread: str | None) -> Message:
     until = f" until {local_time(run.expires_at)}; then {after}" if run.expires_at else ""
     where = f" {link(thread, 'To its thread')}" if thread else ""
     gate = gate_title(run, run.waiting_for)
+    start = f" It is to start {local_time(run.wanted_at)}." if run.wanted_at and run.started_at is None else ""
     line = (
-        f"{_MARKS[CallKind.APPROVAL]} {called}*{esc(run.cluster.name)}*: {gate} still waits for an approval{until}. "
-        f"Approve or reject it under the run's message.{where}"
+        f"{_MARKS[CallKind.APPROVAL]} {called}*{esc(run.cluster.name)}*: {gate} still waits for an approval"
+        f"{until}.{start} Approve or reject it under the run's message.{where}"
     )
     return Message(line, [kit.section(line)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from handlers.ids import Action, RunRef
 from handlers.views.calls import render_call, render_call_over
 from handlers.views.kit import Message
+from handlers.views.text import local_time
 from tests.handlers import samples
 from tests.handlers.test_views import WORDS, assert_nothing_comes_alive, assert_slack_takes, mrkdwn_of
 from upgrade.calls import Call
@@ -116,3 +119,11 @@ def test_nodes_of_two_versions_can_wait_until_morning_only_at_night(
     assert "Half-way: core (" in said
     assert (f"Nodes of both versions work beside each other and can stay so {lasts}." in said) is bool(lasts)
     assert ("both versions" in said) is bool(lasts)
+
+
+def test_a_reminder_names_the_start_that_waits_for_the_approval() -> None:
+    wanted, expires = samples.NOW + timedelta(hours=9), samples.NOW + timedelta(hours=24)
+    plan = samples.two_hops()
+    waits = samples.run(RunStatus.AWAITING_APPROVAL, plan=plan, started_at=None, wanted_at=wanted, expires_at=expires)
+    said = words(render_call(call(CallKind.APPROVAL), waits, THREAD))
+    assert f"until {local_time(expires)}; then the run is over. It is to start {local_time(wanted)}. Approve" in said

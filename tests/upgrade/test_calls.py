@@ -286,6 +286,18 @@ def test_those_who_may_approve_are_reminded_at_half_and_at_three_quarters_of_the
     assert [key.rpartition(":")[2] for key, _ in late.called] == ["three-quarters"]
 
 
+def test_a_plan_that_is_to_start_tonight_is_brought_to_mind_before_it_is_too_late_for_that() -> None:
+    policy = UpgradePolicy(approval_expires=24 * HOUR, notice=HOUR)
+    asked = {"policy": policy, "expires_at": NOW + 24 * HOUR}
+    tonight = Night(make_run(RunStatus.AWAITING_APPROVAL, wanted_at=NOW + 9 * HOUR, **asked))
+    tonight.wait(23 * HOUR, step=HOUR)
+    assert [(key.rpartition(":")[2], at / HOUR) for key, at in tonight.called] == [("half", 4), ("three-quarters", 6)]
+    for wanted_at in (NOW + 9 * 24 * HOUR, NOW - HOUR):
+        other = Night(make_run(RunStatus.AWAITING_APPROVAL, wanted_at=wanted_at, **asked))
+        other.wait(23 * HOUR, step=HOUR)
+        assert [at / HOUR for _, at in other.called] == [12, 18]
+
+
 def at_gate(terms: GateTerms, expires_at: datetime | None = None) -> UpgradeRun:
     plan = make_plan(gate=True)
     phases = tuple(one.model_copy(update={"gate_terms": terms}) if one.gate else one for one in plan.phases)
