@@ -19,8 +19,8 @@ class Maintenance(Value):
     Args:
         from_version: None before the cluster was looked at; likewise ``to_version`` when the next minor was asked for.
         starts_at: when it began, or begins; a run that waits for its approval and has no start of its own, none.
-        ends_by: by the high end of the estimate, windows and bakes respected; None without a plan or a start.
-        missed: its start passed and nobody has said yet what is to be done.
+        ends_by: by the high end of the estimate, windows and bakes respected; None without a plan or a start ahead.
+        missed: its start passed, and it waits for people: to say what is to be done, to approve, or for a repair.
     """
 
     run_id: str
@@ -83,13 +83,15 @@ def calendar_of(
 def _maintenance(run: UpgradeRun, now: datetime) -> Maintenance:
     starts_at = run.started_at or run.start_at or run.wanted_at
     report = run.report
+    late = run.started_at is None and starts_at is not None and starts_at < now
+    missed = run.missed_start or (late and run.status in (RunStatus.AWAITING_APPROVAL, RunStatus.BLOCKED))
     return Maintenance(
         run_id=run.id,
         cluster=run.cluster,
         from_version=run.plan.from_version if run.plan else report.from_version if report else None,
         to_version=run.plan.to_version if run.plan else run.request.target,
         starts_at=starts_at,
-        ends_by=ends_by(run, now) if starts_at else None,
+        ends_by=ends_by(run, now) if starts_at and not missed else None,
         status=run.status,
-        missed=run.missed_start,
+        missed=missed,
     )

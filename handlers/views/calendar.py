@@ -54,7 +54,9 @@ def maintenance_line(one: Maintenance, link_of: LinkOf) -> str:
     if one.starts_at is not None:
         lasts = f", over by {local_time(one.ends_by)}" if one.ends_by else ""
         parts.append(f"{local_time(one.starts_at)}{lasts}{_length(one.starts_at, one.ends_by)}")
-    parts.append(f"{Mark.WARNING} start missed" if one.missed else _STATES.get(one.status, esc(one.status)))
+    state = _STATES.get(one.status, esc(one.status))
+    waits = "" if one.status is RunStatus.SCHEDULED else f", {state}"
+    parts.append(f"{Mark.WARNING} start missed{waits}" if one.missed else state)
     thread = link_of(one.run_id)
     parts.append(f"{link(thread, 'thread')}" if thread else code(one.run_id))
     return " · ".join(parts)

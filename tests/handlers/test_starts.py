@@ -297,6 +297,7 @@ def test_the_calendar_tells_the_days_of_whoever_asks() -> None:
         samples.run(RunStatus.AWAITING_APPROVAL, id="r-2", wanted_at=late),
         samples.run(RunStatus.CHECKING, id="r-3"),
         samples.run(RunStatus.SCHEDULED, id="r-4", start_at=NOW, missed_start=True),
+        samples.run(RunStatus.AWAITING_APPROVAL, id="r-5", wanted_at=NOW - timedelta(hours=1)),
     ]
     calendar = calendar_of(runs, {PROD: [samples.freeze()]}, NOW, NOW + timedelta(days=30))
     said = words_of(render_calendar(calendar, lambda run: f"{LINK}{run}", command="/x", zone=BERLIN))
@@ -304,7 +305,8 @@ def test_the_calendar_tells_the_days_of_whoever_asks() -> None:
     assert said.index("*Wed 25 Nov*") < said.index("*Without a start yet*") < said.index("*Freezes*")
     assert "*prod-eu* 1.34 → 1.36 · <!date^" in said
     assert "(up to " in said
-    assert "⚠️ start missed" in said
+    assert "⚠️ start missed · " in said
+    assert "⚠️ start missed, ✋ waits for approval" in said
     assert "✅ approved" in said
     assert "✋ waits for approval" in said
     assert f"<{LINK}r-2|thread>" in said

@@ -173,6 +173,15 @@ def test_the_calendar_has_what_is_ahead_in_order_and_nothing_that_is_over() -> N
     assert (made[3].starts_at, made[3].ends_by) == (None, None)
 
 
+def test_a_start_that_passed_while_it_waited_for_people_is_missed_and_has_no_end() -> None:
+    past = {"wanted_at": NOW - timedelta(hours=1), "plan": plan_with()}
+    stages = (RunStatus.AWAITING_APPROVAL, RunStatus.BLOCKED, RunStatus.CHECKING)
+    runs = [make_run(stage, id=stage.value, **past) for stage in stages]
+    made = calendar_of(runs, {}, NOW, NOW + timedelta(days=30)).maintenances
+    assert {one.run_id: one.missed for one in made} == {"awaiting-approval": True, "blocked": True, "checking": False}
+    assert [one.ends_by is None for one in made] == [one.missed for one in made]
+
+
 def test_a_freeze_is_there_once_with_all_its_clusters() -> None:
     sale, over = freeze("04T00:00", "05T00:00"), freeze("01T00:00", "02T00:00")
     beyond = freeze("20T00:00", "21T00:00")
