@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -23,6 +23,8 @@ class Decision(Value):
         digest: of the plan that an approval or a rejection was for.
         given: how many approvals of that gate counted with this one, of so many that are ``needed``.
         ticked: ids of the items of the check list that came with it.
+        looked_at: when the cluster was looked at, for the report that stood beside the plan.
+        noted: how many findings were in that report that nobody had waived, by the code of their check.
     """
 
     at: datetime
@@ -35,6 +37,8 @@ class Decision(Value):
     given: int | None = None
     needed: int | None = None
     ticked: tuple[str, ...] = ()
+    looked_at: datetime | None = None
+    noted: Mapping[str, int] = {}
 
 
 class PhaseTime(Value):
@@ -182,6 +186,7 @@ def _decision(event: UpgradeEvent) -> Decision:
     subject = str(event.data.get(key, "")) if key else event.step_id or ""
     if event.kind is EventKind.WAIVER_GIVEN:
         subject = f"{subject} {event.data.get('subject', '')}".strip()
+    looked_at = event.data.get("looked_at")
     until = event.data.get("until") if event.kind is EventKind.WAIVER_GIVEN else None
     return Decision(
         at=event.at,
@@ -194,4 +199,6 @@ def _decision(event: UpgradeEvent) -> Decision:
         given=event.data.get("given"),
         needed=event.data.get("needed"),
         ticked=tuple(map(str, event.data.get("ticked", ()))),
+        looked_at=datetime.fromisoformat(str(looked_at)) if looked_at else None,
+        noted=event.data.get("noted", {}),
     )

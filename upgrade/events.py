@@ -20,6 +20,8 @@ class EventKind(StrEnum):
     RUN_BLOCKED = "run-blocked"  # codes, reasons
     PLAN_READY = "plan-ready"  # digest
     PLAN_CHANGED = "plan-changed"  # old, new (digests), added, dropped (step ids; in both: another pin)
+    # Approvals, broken glass and rejections also tell what was in view: looked_at (when the cluster was looked at),
+    # noted (how many findings that nobody waived, by the code of their check).
     APPROVAL_GIVEN = "approval-given"  # gate, digest, given, needed, ticked (ids of check-list items)
     BREAK_GLASS_USED = "break-glass-used"  # gate, digest, reason, until, given, needed, unticked (ids of items)
     APPROVAL_REFUSED = "approval-refused"  # gate, reason: this person may not

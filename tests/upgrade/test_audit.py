@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from upgrade.events import EventKind
 from upgrade.facts import need
 from upgrade.freeze import Freeze
 from upgrade.plan import UpgradePolicy
+from upgrade.records.outline import tables
+from upgrade.records.record import Record
+from upgrade.reports.words import utc
 from upgrade.run import Intent, RunStatus, StepStatus
 
 
@@ -51,8 +55,11 @@ def test_the_record_says_what_each_decision_saw(tmp_path: Path) -> None:
     clock = ManualClock()
     tale = Story(tmp_path, clock, small_cluster(clock), policy=POLICY.model_copy(update={"approvals": 2}))
     tale.start("1.35")
-    plan = tale.until(RunStatus.AWAITING_APPROVAL).plan
+    waiting = tale.until(RunStatus.AWAITING_APPROVAL)
+    plan, report = waiting.plan, waiting.report
     assert plan is not None
+    assert report is not None
+    assert report.findings
     tale.approve("U-ONE")
     tale.once()
     tale.ask("reject", "cli:ben", gate="plan", digest=plan.digest, reason="not today")
@@ -65,6 +72,15 @@ def test_the_record_says_what_each_decision_saw(tmp_path: Path) -> None:
     (approved,) = [one for one in audit(tale.events).decisions if one.what == "approved"]
     assert approved.ticked == tuple(item.id for item in plan.checklist)
     assert approved.at == clock.now()
+    for decision in [one for one in audit(tale.events).decisions if one.digest]:
+        assert decision.looked_at == report.taken_at
+        assert decision.noted == Counter(finding.code for finding in report.findings)
+    (table,) = [
+        one for one in tables(Record(run=tale.run, events=tale.events, standing="")) if one.title == "Decisions"
+    ]
+    in_view = {row[2]: row[-1] for row in table.rows}
+    assert in_view["approved (1 of 2)"].startswith(f"looked at {utc(report.taken_at)}, to note: ")
+    assert f"{report.findings[0].code} (" in in_view["rejected"]
 
 
 def test_the_record_has_moved_starts_and_lifted_freezes() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from upgrade.checklist import unticked
 from upgrade.engine.course import PLAN_GATE, effective_phases, first_change
@@ -10,6 +12,7 @@ from upgrade.engine.draft import Draft
 from upgrade.engine.schedule import schedule_approved, unschedule
 from upgrade.engine.signals import DecisionGiven, GlassBroken, WaiverGiven
 from upgrade.events import EventKind
+from upgrade.findings import without_waived
 from upgrade.gates import GateTerms
 from upgrade.plan import UpgradePlan, Waiver
 from upgrade.rest import difference
@@ -94,7 +97,7 @@ def decide(draft: Draft, signal: DecisionGiven) -> None:
         return
     if not signal.approved:
         left = draft.left_behind() if run.started_at else {}
-        told = {"gate": signal.gate, "digest": signal.digest, "reason": signal.reason, **left}
+        told = {"gate": signal.gate, "digest": signal.digest, "reason": signal.reason, **left, **_in_view(run)}
         draft.change(pause_reasons=(signal.reason,) if signal.reason else ())
         draft.finish(RunStatus.REJECTED, EventKind.RUN_REJECTED, actor=signal.actor, **told)
         return
@@ -113,6 +116,7 @@ def decide(draft: Draft, signal: DecisionGiven) -> None:
         given=given,
         needed=plan.approvals,
         ticked=[tick.item for tick in ticks],
+        **_in_view(run),
     )
     if given >= plan.approvals:
         _open(draft, signal.gate)
@@ -137,8 +141,17 @@ def break_glass(draft: Draft, signal: GlassBroken) -> None:
         given=len(counted(run, signal.gate, signal.digest)),
         needed=plan.approvals,
         unticked=[item.id for item in unticked(run, signal.gate)],
+        **_in_view(run),
     )
     _open(draft, signal.gate)
+
+
+def _in_view(run: UpgradeRun) -> dict[str, Any]:
+    """What the message showed beside the plan to whoever decides: a later look takes its place in the run."""
+    if run.report is None:
+        return {}
+    noted = Counter(finding.code for finding in without_waived(run.report.findings, run.waivers))
+    return {"looked_at": run.report.taken_at.isoformat(), "noted": dict(sorted(noted.items()))}
 
 
 def _what_is_left_to_tick(run: UpgradeRun, signal: DecisionGiven) -> str | None:

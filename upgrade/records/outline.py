@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from upgrade.audit import Decision
 from upgrade.plan import Phase
 from upgrade.records.record import Record, aws_calls, digests
 from upgrade.reports.words import lasting, utc
@@ -33,7 +34,7 @@ def tables(record: Record) -> Iterator[Table]:
     yield _table("The run", ("What", "Value"), _facts(record))
     yield _table("Plan", ("Phase", "Step", "Pinned", "Gate"), _plan(run), "There is no plan.")
     yield _table("Digests", ("Planned at", "Digest"), ((utc(one.at), one.digest) for one in digests(record.events)))
-    decided = ("At", "Who", "Decision", "Subject", "Reason", "Of plan")
+    decided = ("At", "Who", "Decision", "Subject", "Reason", "Of plan", "In view")
     yield _table("Decisions", decided, _decisions(record), "Nobody decided anything.")
     waived = ("Check", "Subject", "By", "Reason", "Until")
     waivers = ((one.code, one.subject, one.by, one.reason, str(one.until or "")) for one in run.waivers)
@@ -55,7 +56,16 @@ def _table(title: str, heads: tuple[str, ...], rows: Rows, none: str = "There is
 def _decisions(record: Record) -> Rows:
     for one in record.audit.decisions:
         counted = f" ({one.given} of {one.needed})" if one.needed is not None else ""
-        yield utc(one.at), one.actor, f"{one.what}{counted}", one.subject, one.reason, one.digest[:12]
+        told = (f"{one.what}{counted}", one.subject, one.reason, one.digest[:12])
+        yield utc(one.at), one.actor, *told, _in_view(one)
+
+
+def _in_view(decision: Decision) -> str:
+    """What whoever decided had before them, beside the plan."""
+    if decision.looked_at is None:
+        return ""
+    found = ", ".join(f"{code} ({number})" for code, number in decision.noted.items()) or "nothing"
+    return f"looked at {utc(decision.looked_at)}, to note: {found}"
 
 
 def _phases(record: Record) -> Rows:

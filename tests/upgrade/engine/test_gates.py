@@ -184,7 +184,8 @@ def test_break_glass_opens_the_plan_alone_also_for_the_requester_and_says_what_i
     items = (
         ChecklistItem(id="kubectl", rule="A-22", title="kubectl", sentence="It fits.", link="https://example.com"),
     )
-    run = make_run(RunStatus.AWAITING_APPROVAL, plan=make_plan(approvals=2, checklist=items))
+    noted = make_report(*(make_finding("POD001", name, severity=Severity.WARNS) for name in ("shop/a", "shop/b")))
+    run = make_run(RunStatus.AWAITING_APPROVAL, plan=make_plan(approvals=2, checklist=items), report=noted)
     after, told = play(run, glass(run))
     assert (after.status, after.approvals, after.ticks) == (RunStatus.SCHEDULED, (), ())
     assert after.start_at == NOW + run.policy.notice  # the announcement comes first all the same
@@ -198,6 +199,8 @@ def test_break_glass_opens_the_plan_alone_also_for_the_requester_and_says_what_i
         "given": 0,
         "needed": 2,
         "unticked": ["kubectl"],
+        "looked_at": noted.taken_at.isoformat(),
+        "noted": {"POD001": 2},
     }
     (decision,) = audit(told).decisions
     assert (decision.actor, decision.what, decision.subject, decision.reason, decision.given, decision.needed) == (
