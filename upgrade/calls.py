@@ -127,12 +127,21 @@ def _stages(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quiet
     alone = person.startswith("cli:")  # whoever took it over in a shell cannot be called
     group_after = timedelta(0) if alone else policy.group_after
     delays = {Rung.PERSON: timedelta(0), Rung.GROUP: group_after, Rung.PAGES: policy.pages_after}
+    group = (policy.group,) if policy.group else ()
+    named = {Rung.PERSON: tuple(dict.fromkeys((*_attending(run, trouble), person))), Rung.GROUP: group}
     for rung in trouble.rungs:
-        to = {Rung.PERSON: person, Rung.GROUP: policy.group}.get(rung)
+        to = named.get(rung, ())
         pages = rung is Rung.PAGES and policy.pages
         if to or pages:
             due_at = trouble.since if trouble.at_once else trouble.since + delays[rung]
-            yield _call(trouble, rung.value, (to,) if to else (), due_at=_after(due_at, quiet), pages=pages)
+            yield _call(trouble, rung.value, to, due_at=_after(due_at, quiet), pages=pages)
+
+
+def _attending(run: UpgradeRun, trouble: Trouble) -> tuple[str, ...]:
+    """Whoever attends the gate that a run waits at: they come first."""
+    waits = trouble.kind is CallKind.DECISION and run.status is RunStatus.AWAITING_APPROVAL
+    attended = terms_of(run, run.waiting_for).attended if waits else None
+    return (attended,) if attended else ()
 
 
 def _repeats(run: UpgradeRun, trouble: Trouble, policy: CallPolicy, quiet: _Quiet, now: datetime) -> Iterator[Call]:

@@ -124,8 +124,7 @@ class _Story:
             case EventKind.RUN_PAUSED if event.at != self.stopped_at:
                 self._begin(event, (_PAUSED, ""), CallKind.FAILED, f"It stands still: {_reasons(event)}")
             case EventKind.GATE_OPENED:
-                gate = str(event.data.get("gate", ""))
-                self._begin(event, (_GATE, gate), CallKind.DECISION, "It waits for an approval half-way.")
+                self._waits(event, str(event.data.get("gate", "")))
             case EventKind.PLAN_CHANGED:
                 self._begin(event, (_GATE, PLAN_GATE), CallKind.DECISION, "Its plan changed half-way.")
             case EventKind.STEP_STARTED if step.startswith("confirm/"):
@@ -135,6 +134,12 @@ class _Story:
             case _:
                 self._slack(event)
         self._go_on(event, step)
+
+    def _waits(self, event: UpgradeEvent, gate: str) -> None:
+        """An attended gate calls whoever is named; when nobody came in time, its pause calls everybody."""
+        which = "" if gate == PLAN_GATE else f": {gate}"
+        rungs = (Rung.PERSON,) if event.data.get("attended") else tuple(Rung)
+        self._begin(event, (_GATE, gate), CallKind.DECISION, f"It waits for an approval half-way{which}.", rungs=rungs)
 
     def _does_not_start(self, event: UpgradeEvent) -> None:
         """A block is one trouble until the start is set again, however often people look. Ahead of it there is time."""

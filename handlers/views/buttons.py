@@ -12,9 +12,9 @@ from handlers.views.progress import Minutes, way
 from handlers.views.rests import holding_freeze
 from upgrade.checklist import unticked
 from upgrade.errors import UpgradeError
-from upgrade.estimate import total_minutes
+from upgrade.estimate import phase_minutes, total_minutes
 from upgrade.findings import Finding, without_waived
-from upgrade.plan import ConfirmStep
+from upgrade.plan import ConfirmStep, Phase
 from upgrade.run import RunStatus, StepStatus, UpgradeRun
 from upgrade.verbs import (
     must_be_going,
@@ -134,7 +134,8 @@ def _button(run: UpgradeRun, action: Action) -> Block:
     if action is Action.APPROVE and (left := unticked(run, run.waiting_for)):
         return kit.button(f"Approve: tick {len(left)}…", action, _ref(run), style="primary")
     if action is Action.APPROVE:
-        sure = kit.confirm("Approve this plan?", approval_text(run), "Approve")
+        what = "plan" if _waiting_phase(run) is None else "phase"
+        sure = kit.confirm(f"Approve this {what}?", approval_text(run), "Approve")
         return kit.button("Approve", action, _ref(run), style="primary", confirm=sure)
     label = _LABELS.get(action, action.verb.capitalize())
     style: Literal["danger"] | None = "danger" if action in _DANGEROUS else None
@@ -164,8 +165,13 @@ def approval_text(run: UpgradeRun) -> str:
     plan = run.plan
     if plan is None:
         return f"Approve {run.cluster.name}."
-    lasts = Minutes(*total_minutes(plan))
-    what = f"{plan.cluster.name} {way(plan)}, about {lasts}."
-    phase = next((phase.title for phase in plan.phases if phase.gate and phase.gate == run.waiting_for), "")
-    gate = f" Phase: {phase}." if phase else ""
-    return f"{what}{gate} EKS cannot cancel what is under way."
+    phase = _waiting_phase(run)
+    lasts = Minutes(*(total_minutes(plan) if phase is None else phase_minutes(phase, plan.minutes)))
+    what = f"{plan.cluster.name} {way(plan)}" + (f", {phase.title}" if phase else "")
+    return f"{what}, about {lasts}. EKS cannot cancel what is under way."
+
+
+def _waiting_phase(run: UpgradeRun) -> Phase | None:
+    """The phase whose gate is open; None when it is the plan itself, or nothing waits."""
+    phases = run.plan.phases if run.plan else ()
+    return next((phase for phase in phases if phase.gate and phase.gate == run.waiting_for), None)

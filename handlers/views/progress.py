@@ -32,9 +32,10 @@ _LINE: Final = 300
 _DETAIL: Final = 500
 
 
-#: The id of a step in a sentence: kind, name, version.
+#: The id of a step, or of a gate, in a sentence: kind, name, version.
 _STEP_ID: Final = re.compile(
-    r"(?<![\w/-])(control-plane|addon|nodegroup|confirm|verify|verify-nodes|bake|bake-before-nodes)(?:/([^\s@]{1,200}))?@([\w.+-]{0,60}\w)"
+    r"(?<![\w/-])(control-plane|addon|add-ons|nodegroup|nodes|confirm|verify|verify-nodes|bake|bake-before-nodes)"
+    r"(?:/([^\s@]{1,200}))?@([\w.+-]{0,60}\w)"
 )
 #: What an estimate is made from, behind it.
 _BASES: Final[Mapping[Basis, str]] = {
@@ -115,6 +116,8 @@ def title_of(plan: UpgradePlan | None, step_id: str | None) -> str:
         "addon": f"{esc(name)} {code(version)}",
         "nodegroup": f"Node group {esc(name)} to {code(version)}",
         "confirm": f"{esc(name)} ready for {code(version)}, by hand",
+        "add-ons": f"Add-ons for {code(version)}",
+        "nodes": f"Nodes to {code(version)}",
         "bake": f"Watch {code(version)}",
         "bake-before-nodes": f"Watch {code(version)}",
     }

@@ -130,6 +130,9 @@ def test_those_who_may_approve_are_reminded_twice_of_a_plan_and_of_a_gate_and_no
         expires_at=clock.time + 4 * hour,
     )
     assert len(passes(hour)) == 2
+    (called,) = direct(face, "U0CY")
+    assert "needs you: It waits for an approval half-way: Nodes to `1.36`." in called.text
+    assert [one.text.split(" *")[0] for one in calls_in(face)] == ["📟 <@U0CY> <@U0BEN>"]
     assert "Approvers: <@U0CY>; not whoever asked" in str(top_of(face).blocks)
     told = passes(hour)[-1]
     assert told.startswith("⏳ <@U0CY> <!subteam^S0APPROVERS> *prod-eu*: “")

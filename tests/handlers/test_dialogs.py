@@ -20,7 +20,8 @@ from handlers.views.dialogs import (
     render_request_dialog,
     render_waive_dialog,
 )
-from handlers.views.progress import versions
+from handlers.views.progress import Minutes, versions
+from handlers.views.run import render_run
 from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
 from handlers.words import ClusterCommand, Word
 from sandbox.slack.blocks import validate_view
@@ -30,6 +31,7 @@ from tests.handlers.test_views import RUNS, WORDS, assert_nothing_comes_alive, a
 from upgrade.checklist import items_for
 from upgrade.eks import ClusterId
 from upgrade.errors import NotNow, UpgradeError
+from upgrade.estimate import phase_minutes, total_minutes
 from upgrade.plan import ChecklistItem, NodePolicy, PlanRequest, Scope
 from upgrade.run import AbortPreview, RunStatus, Tick, UnderWay, UpgradeRun
 from upgrade.service import ConfiguredCluster
@@ -123,6 +125,22 @@ def test_a_plan_whose_control_plane_is_there_already_names_one_version() -> None
     run = samples.run(RunStatus.AWAITING_APPROVAL, plan=rest)
     assert versions(run) == "to 1.36"
     assert f"{run.cluster.name} to 1.36, about" in approval_text(run)
+
+
+def test_at_a_gate_half_way_the_question_is_about_its_phase() -> None:
+    plan, gate = samples.two_hops(gate=True).model_copy(update={"checklist": ()}), f"nodes@{samples.V36}"
+    run = samples.run(RunStatus.AWAITING_APPROVAL, plan=plan, waiting_for=gate)
+    phase = next(one for one in plan.phases if one.gate == gate)
+    lasts = Minutes(*phase_minutes(phase, plan.minutes))
+    whole = Minutes(*total_minutes(plan))
+    assert lasts != whole
+    assert approval_text(run).startswith(f"{run.cluster.name} 1.34 → 1.36, Nodes to 1.36, about {lasts}.")
+    for half_way, asked in (
+        (run, "Approve this phase?"),
+        (run.model_copy(update={"waiting_for": "plan"}), "this plan?"),
+    ):
+        (row,) = [block["elements"] for block in render_run(half_way, []).blocks if block["type"] == "actions"]
+        assert asked in row[0]["confirm"]["title"]["text"]
 
 
 def test_the_longest_check_list_is_whole_in_its_dialog() -> None:

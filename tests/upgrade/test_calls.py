@@ -314,10 +314,18 @@ def at_gate(terms: GateTerms, expires_at: datetime | None = None) -> UpgradeRun:
 def test_whoever_attends_a_gate_is_reminded_before_its_deadline_even_when_somebody_has_seen_the_call() -> None:
     night = Night(at_gate(GateTerms(attended="S0DBA", within=4 * HOUR), NOW + 4 * HOUR))
     night.tell(EventKind.GATE_OPENED, data={"gate": "nodes@1.35", "attended": "S0DBA"})
+    (call,) = [one for one in night.calls() if one.trouble]
+    assert (call.to, call.pages, call.due_at) == (("S0DBA", "U0OWNER"), False, NOW)
+    assert call.reason == "It waits for an approval half-way: nodes@1.35."
     night.tell(EventKind.CALL_ACKNOWLEDGED, actor="U0ADA", data={"call": ""})
     night.wait(4 * HOUR + HOUR)
     assert [(key.rpartition(":")[2], at / HOUR) for key, at in night.called] == [("half", 2), ("three-quarters", 3)]
     assert {call.to for call in night.calls()} == {("S0DBA", "S0APPROVE")}
+    paused = {"status": RunStatus.PAUSED, "waiting_for": None, "expires_at": None}
+    seq = night.tell(EventKind.RUN_PAUSED, data={"reasons": ["Nobody came."]}, **paused)
+    night.called.clear()
+    night.wait(30 * MINUTE)
+    assert [stage for stage, _ in night.stages(seq)] == ["person", "group", "pages"]
 
 
 def test_a_gate_without_a_deadline_calls_those_who_may_approve_again_and_again_with_the_others() -> None:
