@@ -168,7 +168,7 @@ def _ask(talk: Conversation, ack: Ack, body: dict[str, Any], client: Any, respon
 
 def _open(talk: Conversation, caller: Caller, body: dict[str, Any], client: Any) -> None:
     action, value = _pressed(body)
-    open_dialog(client, caller.trigger, _dialog(talk, action, caller, value))
+    open_dialog(client, caller, _dialog(talk, action, caller, value))
 
 
 def _dialog(talk: Conversation, action: Action, caller: Caller, value: str) -> dict[str, Any]:

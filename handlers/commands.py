@@ -356,7 +356,7 @@ def _open_dialog(talk: Conversation, caller: Caller, client: Any, wanted: Comman
         view = abort_form(talk, caller, talk.service.run_of(wanted.subject))
     else:
         view = render_request_dialog(talk.service.clusters(), channel=caller.channel, looking=talk.service.looking)
-    open_dialog(client, caller.trigger, view)
+    open_dialog(client, caller, view)
 
 
 def abort_form(talk: Conversation, caller: Caller, run: UpgradeRun) -> Block:

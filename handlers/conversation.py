@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from handlers.ids import Dialog
 from handlers.views.kit import Message
 from handlers.zones import Zones
 from upgrade.eks import ClusterId
@@ -171,6 +172,7 @@ class Caller:
         origin: names this very request: the same one delivered twice changes nothing.
         typed: the command that was typed, or that a button stands for; empty when it is none.
         thread: the thread in which the button stands; empty elsewhere.
+        in_dialog: whether it stands in a dialog.
     """
 
     user: str
@@ -179,6 +181,7 @@ class Caller:
     trigger: str = ""
     typed: str = ""
     thread: str = ""
+    in_dialog: bool = False
 
     @classmethod
     def of_command(cls, body: Mapping[str, Any]) -> Caller:
@@ -190,9 +193,13 @@ class Caller:
     def of_action(cls, body: Mapping[str, Any], typed: str = "") -> Caller:
         action = body["actions"][0]
         user = str(body["user"]["id"])
+        view = body.get("view") or {}
         channel = str((body.get("channel") or {}).get("id", ""))
+        if view.get("callback_id") == Dialog.ANSWER:
+            channel = str(view.get("private_metadata") or "")
         origin = f"action:{action.get('action_ts', '')}:{user}:{action['action_id']}"
-        return cls(user, channel, origin, str(body.get("trigger_id", "")), typed, thread_of(body))
+        trigger, in_dialog = str(body.get("trigger_id", "")), view.get("type") == "modal"
+        return cls(user, channel, origin, trigger, typed, thread_of(body), in_dialog)
 
     @classmethod
     def of_view(cls, body: Mapping[str, Any], channel: str = "") -> Caller:

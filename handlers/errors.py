@@ -103,12 +103,15 @@ def attempt(work: Work, talk: Conversation, caller: Caller | None = None) -> Mes
         return explain(error, talk, caller)
 
 
-def open_dialog(client: Any, trigger: str, view: Block) -> None:
-    """Show a dialog. Raises NotNow when Slack waits no longer for it."""
+def open_dialog(client: Any, caller: Caller, view: Block) -> None:
+    """Show a dialog; over the one in which a button was pressed. Raises NotNow when Slack does not take it any more."""
+    show = client.views_push if caller.in_dialog else client.views_open
     try:
-        client.views_open(trigger_id=trigger, view=view)
+        show(trigger_id=caller.trigger, view=view)
     except SlackApiError as error:
         why = str(error.response.get("error"))
+        if why == "push_limit_reached":
+            raise NotNow("Slack shows no more dialogs above each other.", "Close one, then press the button.") from None
         if why == "expired_trigger_id":
             raise NotNow("Slack did not wait long enough for the dialog.", "Press the button once more.") from None
         # A click that was delivered twice: the dialog is open.

@@ -82,6 +82,8 @@ class Dialog(StrEnum):
     RESCHEDULE = "dialog.reschedule"
     LIFT = "dialog.lift"
     NOTE = "dialog.note"
+    #: What takes a dialog's place: a refusal, or the answer to a button in it. Its metadata is the channel.
+    ANSWER = "dialog.answer"
 
 
 class Input(StrEnum):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from slack_bolt import App
+from slack_bolt import App, BoltContext
 
 from handlers import commands
 from handlers.conversation import Caller, Conversation
@@ -25,13 +25,23 @@ from handlers.ids import (
     split_start,
 )
 from handlers.scheduling import freezes_ahead, schedule_form
-from handlers.views.dialogs import render_refusal_dialog
+from handlers.views.dialogs import render_answer_dialog
 from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.schedule import PICKED, SOON
 from handlers.words import PLAN_WORDS, ClusterCommand, Word
-from upgrade.errors import NotNow, UpgradeError
+from upgrade.errors import (
+    AmbiguousCluster,
+    ChecklistOpen,
+    NothingToDo,
+    NotNow,
+    TargetNotOffered,
+    UnknownCluster,
+    UpgradeError,
+)
 from upgrade.plan import NodePolicy, Scope
+from upgrade.run import UpgradeRun
+from upgrade.verbs import must_be_going, must_not_have_begun, must_wait
 from upgrade.versions import KubernetesVersion
 
 Fields = Mapping[Input, str]
@@ -42,11 +52,17 @@ Submit = Callable[[Conversation, Caller, str, Fields], After | Block | None]
 
 @dataclass(frozen=True)
 class _Form:
-    """A dialog, what submitting it does, and the field under which an error is shown."""
+    """A dialog, and what submitting it does.
+
+    Args:
+        field: under which an error is shown that can be put right in it.
+        holds: of a form for a run: raises when that run does not take it any more, however it is filled in.
+    """
 
     dialog: Dialog
     submit: Submit
     field: Input | None = None
+    holds: Callable[[UpgradeRun], object] | None = None
 
 
 class FieldWrong(UpgradeError):
@@ -60,14 +76,14 @@ class FieldWrong(UpgradeError):
 def register(app: App, talk: Conversation) -> None:
     forms = (
         _Form(Dialog.REQUEST, _request, Input.CLUSTER),
-        _Form(Dialog.APPROVE, _approve, Input.TICKS),
-        _Form(Dialog.ABORT, _abort),
-        _Form(Dialog.REJECT, _reject, Input.REASON),
-        _Form(Dialog.WAIVE, _waive, Input.FINDING),
+        _Form(Dialog.APPROVE, _approve, Input.TICKS, must_wait),
+        _Form(Dialog.ABORT, _abort, None, must_be_going),
+        _Form(Dialog.REJECT, _reject, Input.REASON, must_wait),
+        _Form(Dialog.WAIVE, _waive, Input.FINDING, must_be_going),
         _Form(Dialog.SCHEDULE, _schedule, Input.AT),
-        _Form(Dialog.RESCHEDULE, _reschedule, Input.AT),
-        _Form(Dialog.LIFT, _lift, Input.FREEZE),
-        _Form(Dialog.NOTE, _note, Input.REASON),
+        _Form(Dialog.RESCHEDULE, _reschedule, Input.AT, must_not_have_begun),
+        _Form(Dialog.LIFT, _lift, Input.FREEZE, must_be_going),
+        _Form(Dialog.NOTE, _note, Input.REASON, lambda _: None),
     )
     for form in forms:
         app.view(form.dialog.value)(partial(_listen, talk, form))
@@ -76,25 +92,71 @@ def register(app: App, talk: Conversation) -> None:
 def _listen(talk: Conversation, form: _Form, ack: Ack, body: dict[str, Any]) -> None:
     """Commit, then ack: with nothing (the dialog closes), or with the error where the person is looking.
 
-    What only reads is done after the ack.
+    What can be put right in the form stands beside its field. What cannot takes the form's place, with the next moves
+    as buttons. What only reads is done after the ack.
     """
     view = body["view"]
-    fields = fields_of(view)
+    fields, metadata, caller = fields_of(view), str(view.get("private_metadata") or ""), Caller.of_view(body)
     after: After | Block | None = None
     try:
-        after = form.submit(talk, Caller.of_view(body), str(view.get("private_metadata") or ""), fields)
+        after = form.submit(talk, caller, metadata, fields)
         answer: dict[str, Any] = {"response_action": "update", "view": after} if isinstance(after, dict) else {}
     except Exception as error:
-        message = explain(error, talk)
         where = error.field if isinstance(error, FieldWrong) else form.field
-        if where is not None and where in fields and isinstance(error, UpgradeError):
+        if where is not None and where in fields and _can_be_put_right(talk, form, metadata, error):
             answer = {"response_action": "errors", "errors": {where.value: str(error)}}
         else:
-            title = str(view["title"]["text"])
-            answer = {"response_action": "update", "view": render_refusal_dialog(form.dialog, title, message.text)}
+            message = explain(error, talk, replace(caller, typed=_typed(talk, form, metadata, fields)))
+            channel = metadata.partition("|")[0] if form.holds is None else ""
+            answer = {"response_action": "update", "view": _in_place_of(view, message, channel)}
     ack(**answer)
     if callable(after):
         talk.later(after)
+
+
+def _can_be_put_right(talk: Conversation, form: _Form, metadata: str, error: Exception) -> bool:
+    """Whether the same form, filled in otherwise, may be taken. What its run does not take any more never is."""
+    if form.dialog is Dialog.REQUEST:
+        return isinstance(error, FieldWrong | UnknownCluster | AmbiguousCluster | TargetNotOffered | NothingToDo)
+    if not isinstance(error, FieldWrong | NotNow | ChecklistOpen):
+        return False
+    try:
+        if form.holds is not None:
+            form.holds(talk.service.run(RunRef.decode(metadata).run))
+    except UpgradeError:
+        return False
+    return True
+
+
+def _typed(talk: Conversation, form: _Form, metadata: str, fields: Fields) -> str:
+    """The command that the form stands for, or that shows its run; empty when it cannot be read."""
+    try:
+        if form.dialog is Dialog.REQUEST:
+            return str(command_of(fields))
+        if form.dialog is Dialog.SCHEDULE:
+            request = decode_request(metadata.partition("|")[2])
+            return str(commands.command_of(Word.SCHEDULE, talk.service.name_of(request.cluster), request))
+        return f"{Word.STATUS} {RunRef.decode(metadata).run}"
+    except UpgradeError:
+        return ""
+
+
+def _in_place_of(view: Mapping[str, Any], message: Message, channel: str) -> Block:
+    return render_answer_dialog(str(view["title"]["text"]), message, channel=channel)
+
+
+def answer_in_place(context: BoltContext, body: dict[str, Any], client: Any, next: Callable[[], Any]) -> None:  # noqa: A002 -- Bolt's name
+    """A button in a dialog has no response URL: what answers it takes the dialog's place."""
+    view = body.get("view") or {}
+    if body.get("type") == "block_actions" and view.get("type") == "modal":
+        channel = str(view.get("private_metadata") or "") if view.get("callback_id") == Dialog.ANSWER else ""
+
+        def respond(text: str = "", blocks: Sequence[Block] = (), **_how: Any) -> None:
+            shown = _in_place_of(view, Message(text, list(blocks)), channel)
+            client.views_update(view_id=view["id"], view=shown)
+
+        context["respond"] = respond
+    next()
 
 
 def fields_of(view: Mapping[str, Any]) -> dict[Input, str]:

@@ -20,12 +20,14 @@ from handlers.words import (
     OpenDialog,
     RescheduleCommand,
     RunsCommand,
+    StatusCommand,
     Word,
     opens_a_form,
 )
 from upgrade.eks import ClusterId
 from upgrade.errors import (
     AmbiguousCluster,
+    DecisionOutdated,
     FactUnknown,
     NotAllowed,
     NothingToDo,
@@ -89,8 +91,14 @@ def _always(error: Exception, wanted: Command | None) -> Iterator[Move]:
     """What helps whatever it was about."""
     again = isinstance(error, TemporaryError | PermanentError | FactUnknown | RunChanged | StillLooking)
     looks = isinstance(wanted, ClusterCommand) and wanted.word in (Word.CHECK, Word.PLAN)
-    if wanted is not None and (again or (looks and not isinstance(error, UpgradeError))):
+    if (
+        wanted is not None
+        and not isinstance(wanted, StatusCommand)
+        and (again or (looks and not isinstance(error, UpgradeError)))
+    ):
         yield Move(str(wanted), "Try again")
+    if isinstance(error, NotNow | DecisionOutdated | RunChanged) and isinstance(wanted, StatusCommand):
+        yield Move(str(wanted), "Look at the run")
     if isinstance(error, UnknownCluster | AmbiguousCluster):
         yield Move(Word.CLUSTERS.value)
     elif isinstance(error, NotAllowed):

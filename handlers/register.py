@@ -20,6 +20,7 @@ _ANY = re.compile(".*", re.DOTALL)
 
 def register(app: App, talk: Conversation) -> None:
     """Order matters to Bolt: the first listener that fits is the one, so the catch-alls come last."""
+    app.middleware(modals.answer_in_place)
     for part in (commands, actions, modals, home):
         part.register(app, talk)
     app.command(_ANY)(partial(_unknown_command, talk))

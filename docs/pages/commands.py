@@ -18,6 +18,9 @@ _SLACK = """\
 The command is `/eks-upgrade` unless `slack.command` says otherwise. Without a word it opens a form that does the same.
 `/eks-upgrade help WORD` says the same of one word, with an example for your own clusters and whether you may; `/eks-upgrade help` names the
 three that you need first. What is refused comes with buttons that type the next move, as does a list with nothing in it.
+
+What is wrong in a form stands under the field in which it can be put right. What no field can put right takes the form's place, with the next moves as
+buttons: the cluster has a run already, the run has ended, its plan is another by now, a person may not. What such a button answers stands there, too.
 """
 
 _STARTS = """\

@@ -10,6 +10,7 @@ from handlers.views import kit, limits
 from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
 from handlers.views.clusters import ASK_AGAIN, LOOKING, NAME_ONE
+from handlers.views.kit import Message
 from handlers.views.left import abort_blocks
 from handlers.views.limits import Block
 from handlers.views.plan import way_back
@@ -129,6 +130,10 @@ def render_waive_dialog(run: UpgradeRun, findings: Sequence[Finding], ref: RunRe
     return kit.modal(Dialog.WAIVE, title, blocks, submit="Waive", metadata=ref.encode())
 
 
-def render_refusal_dialog(dialog: Dialog, title: str, text: str) -> Block:
-    """What takes a dialog's place when it came to nothing. ``text`` is mrkdwn."""
-    return kit.modal(dialog, title, [kit.section(text)])
+def render_answer_dialog(title: str, message: Message, *, channel: str = "") -> Block:
+    """What takes a dialog's place: why it came to nothing, or the answer to a button in it.
+
+    Args:
+        channel: where runs are shown that its buttons ask for.
+    """
+    return kit.modal(Dialog.ANSWER, title, message.blocks, metadata=channel)

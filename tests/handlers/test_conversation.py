@@ -12,7 +12,7 @@ import pytest
 
 from handlers.commands import start
 from handlers.conversation import Caller, Conversation
-from sandbox.slack import AppManifest, Fault, InstalledApp, Message
+from sandbox.slack import AppManifest, Fault, InstalledApp, Message, View
 from sandbox.slack.errors import NotVisible
 from sandbox.slack.inputs import every_box
 from tests.bot.conftest import MANIFEST
@@ -32,7 +32,7 @@ def blocked(desk: Desk) -> None:
     fake.snapshot = with_facts(fake.snapshot, insights=Insights(items=(bad,)))
 
 
-def values_of(message: Message) -> list[str]:
+def values_of(message: Message | View) -> list[str]:
     """What the buttons carry."""
     return [one.get("value", "") for row in message.blocks if row["type"] == "actions" for one in row["elements"]]
 
@@ -417,8 +417,13 @@ def test_a_list_that_was_ticked_for_a_plan_that_is_gone_is_refused_in_the_dialog
     assert desk.type("abort prod-eu").ok
     desk.until_status(RunStatus.ABORTED)
     refused = desk.face.people.submit_view("ben", view.id, every_box(view.blocks))
-    assert "has ended: it was aborted" in refused.errors["ticks"]
+    assert (refused.ok, refused.errors) == (True, {}), "no box can put that right: the dialog says so in its place"
+    assert "has ended: it was aborted" in said(desk.dialog("ben"))
     assert EventKind.APPROVAL_GIVEN not in kinds(desk, run)
+    assert values_of(desk.dialog("ben")) == [f"status {run.id}", "status"]
+    assert desk.face.people.act_in_view("ben", view.id, "command.type:1").ok
+    desk.until(lambda: "Aborted" in said(desk.dialog("ben")))
+    assert desk.whispers("ben") == []
 
 
 def test_reject_asks_why(desk: Desk) -> None:
@@ -651,7 +656,11 @@ def test_no_word_opens_a_dialog_that_does_the_same(desk: Desk) -> None:
     assert desk.type("", "ben").ok
     view = desk.dialog("ben")
     again = desk.face.people.submit_view("ben", view.id, {**filled, "verb": "start", "target": ""})
-    assert "already has an unfinished run" in again.errors["cluster"]
+    assert again.ok, again.errors
+    assert "already has an unfinished run" in said(desk.dialog("ben"))
+    assert values_of(desk.dialog("ben")) == ["status"]
+    assert desk.face.people.act_in_view("ben", view.id, "command.type:1").ok
+    desk.until(lambda: "Waiting for approval" in said(desk.dialog("ben")))
 
 
 def test_home_shows_what_is_under_way(make_desk: MakeDesk) -> None:
@@ -763,9 +772,10 @@ def test_a_dialog_that_was_refused_can_be_corrected_and_sent_again(desk: Desk) -
     run = started(desk)
     assert desk.type("", "ada").ok
     view = desk.dialog("ada")
-    form = {"verb": "start", "cluster": str(run.cluster)}
-    assert "already has an unfinished run" in desk.face.people.submit_view("ada", view.id, form).errors["cluster"]
     assert desk.type("abort prod-eu").ok
     desk.until_status(RunStatus.ABORTED)
-    assert desk.face.people.submit_view("ada", view.id).ok
+    desk.server.service.look_at(run.cluster)
+    form = {"verb": "start", "cluster": str(run.cluster), "target": "1.99"}
+    assert "1.99" in desk.face.people.submit_view("ada", view.id, form).errors["cluster"]
+    assert desk.face.people.submit_view("ada", view.id, {"target": "1.35"}).ok
     desk.until(lambda: len(desk.runs()) == 2)

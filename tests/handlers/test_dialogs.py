@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
-from handlers.errors import explain
+from handlers.conversation import Caller
+from handlers.errors import explain, open_dialog
 from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.modals import FieldWrong, command_of, fields_of
 from handlers.views.buttons import approval_text
 from handlers.views.clusters import render_clusters
 from handlers.views.dialogs import (
     render_abort_dialog,
+    render_answer_dialog,
     render_approve_dialog,
     render_note_dialog,
-    render_refusal_dialog,
     render_reject_dialog,
     render_request_dialog,
     render_waive_dialog,
@@ -83,7 +85,7 @@ def test_every_view_is_one_that_slack_takes(word: str, number: int) -> None:
     assert_view(render_reject_dialog(run, ref))
     assert_view(render_note_dialog(run, ref))
     assert_view(render_waive_dialog(run, bad, ref))
-    assert_view(render_refusal_dialog(Dialog.ABORT, "Abort", explain(NotNow(word or "no", word)).text))
+    assert_view(render_answer_dialog("Abort", explain(NotNow(word or "no", word))))
     assert_view(render_request_dialog(known, channel="", chosen=known[-1].id if known else None))
     for message in (
         render_clusters(known, {}),
@@ -252,3 +254,43 @@ def test_a_forged_choice_is_refused(field: Input) -> None:
 def test_findings_are_told_apart_by_code_and_subject() -> None:
     keys = {finding_key(samples.finding(code, subject)) for code in ("A", "B") for subject in ("x", "y")}
     assert len(keys) == 4
+
+
+def _refused(answer: dict[str, Any]) -> Exception:
+    return SlackApiError("no", answer)  # type: ignore[no-untyped-call]
+
+
+class Screen:
+    """A client that shows no more than three dialogs."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def views_open(self, *, trigger_id: str, view: dict[str, Any]) -> None:
+        self.shown.append(f"open {view['title']['text']}")
+
+    def views_push(self, *, trigger_id: str, view: dict[str, Any]) -> None:
+        if len(self.shown) == 3:
+            raise _refused({"ok": False, "error": "push_limit_reached"})
+        self.shown.append(f"push {view['title']['text']}")
+
+
+def test_a_dialog_opens_over_the_one_in_which_its_button_is() -> None:
+    screen, run = Screen(), samples.run()
+    view = render_note_dialog(run, RunRef(run.id))
+    title = view["title"]["text"]
+    pressed = {"user": {"id": "U1"}, "actions": [{"action_id": "run.note"}], "view": {"type": "modal"}}
+    open_dialog(screen, Caller("U1", "C0OPS", "command:1"), view)
+    open_dialog(screen, Caller.of_action(pressed), view)
+    open_dialog(screen, Caller.of_action(pressed), view)
+    assert screen.shown == [f"open {title}", f"push {title}", f"push {title}"]
+    with pytest.raises(NotNow, match="Close one"):
+        open_dialog(screen, Caller.of_action(pressed), view)
+
+
+def test_what_is_pressed_in_an_answer_belongs_to_the_channel_where_it_was_asked() -> None:
+    asked = render_answer_dialog("Upgrade", explain(NotNow("no")), channel="C0OPS")
+    body = {"user": {"id": "U1"}, "actions": [{"action_id": "command.type"}], "view": asked}
+    assert Caller.of_action(body).channel == "C0OPS"
+    other = {**asked, "callback_id": Dialog.NOTE.value, "private_metadata": "r-1|||"}
+    assert Caller.of_action({**body, "view": other}).channel == ""

@@ -28,6 +28,7 @@ from upgrade.eks import ClusterId
 from upgrade.errors import (
     AmbiguousCluster,
     DatabaseTooNew,
+    DecisionOutdated,
     FactUnknown,
     NotAllowed,
     NothingToDo,
@@ -278,6 +279,9 @@ V = [KubernetesVersion(1, 35), KubernetesVersion(1, 36)]
         ("pause prod-eu", RunChanged("no"), ["pause prod-eu", "status"]),
         ("check lab", ValueError("a bug"), ["check lab"]),
         ("pause prod-eu", ValueError("a bug"), []),
+        ("status r-1", NotNow("has ended"), ["pause prod-eu", "status r-1", "status"]),
+        ("status r-9", DecisionOutdated("no"), ["status r-9", "status"]),
+        ("status r-9", RunChanged("no"), ["status r-9", "status"]),
         ("", NotNow("no"), ["status"]),
         ("status", DatabaseTooNew("no"), []),
     ],
