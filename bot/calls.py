@@ -21,6 +21,8 @@ from upgrade.troubles import CallKind, Trouble, troubles_of
 #: Kinds of rows: in the thread, and to one person.
 CALL, DIRECT = "call", "call-direct"
 _HEARD: Final = (CALL, DIRECT)
+#: The first call about these is shown to the channel too.
+_LOUD: Final = (CallKind.FAILED, CallKind.DECISION)
 
 
 class Calls:
@@ -74,7 +76,7 @@ class Calls:
         thread = self._thread_link(run.id)
         row = rows.get((CALL, call.key))
         if row is None or row.ts is None:
-            loud = call.kind is CallKind.FAILED and call.key.endswith(":person")
+            loud = call.kind in _LOUD and call.key.endswith(":person")
             render = partial(render_call, call, run, thread)
             item = Item(run.id, CALL, call.key, render, (top.channel_id,), top.ts, FOR_EVER, broadcast=loud)
             yield self._outbox.post(item, row)

@@ -31,12 +31,14 @@ from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.ports import AgendaItem, Clock, StoredMessage
-from upgrade.run import UpgradeRun
+from upgrade.run import RunStatus, UpgradeRun
 
 log = logging.getLogger(__name__)
 
 RUN, ENTRY, SECURITY = "run", "entry", "security"
 _REFUSED: Final = frozenset({EventKind.REQUEST_REFUSED, EventKind.APPROVAL_REFUSED})
+#: Events that bring a plan, and where they hold its digest.
+_PLANS: Final = {EventKind.PLAN_READY: "digest", EventKind.PLAN_CHANGED: "new"}
 #: Real seconds without an answer after which we ask whether Slack is there, while runs are under way.
 QUIET_SECONDS: Final = 30.0
 #: Real seconds that a pass waits for more commits.
@@ -61,6 +63,13 @@ class Channels:
     operations: str | None = None
     approvers: tuple[str, ...] = ()
     security: str | None = None
+
+
+def _asks_for_approval(event: UpgradeEvent, run: UpgradeRun) -> bool:
+    """Whether the plan of this event waits for its approval: the channel hears of it once. Half-way a call says so."""
+    waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None
+    digest = event.data.get(_PLANS[event.kind]) if event.kind in _PLANS else None
+    return waits and run.plan is not None and digest == run.plan.digest
 
 
 class Notifier:
@@ -289,7 +298,8 @@ class Notifier:
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
                 seq = event.seq if event.kind is EventKind.STEP_STARTED else FOR_EVER  # edited as its step goes on
-                item = Item(run.id, ENTRY, str(event.seq), made(message), (top.channel_id,), top.ts, seq)
+                place, loud = (top.channel_id,), _asks_for_approval(event, run)
+                item = Item(run.id, ENTRY, str(event.seq), made(message), place, top.ts, seq, broadcast=loud)
                 wait = self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
                 if wait == 0.0 and event.kind in _REFUSED and event.actor and callable_owner(event.actor):
                     self.whisper(top.channel_id, event.actor, message)  # whoever asked may not have the thread open

@@ -90,6 +90,28 @@ def test_the_person_in_charge_is_called_in_the_thread_and_directly_then_the_grou
     assert len(direct(face)) == 1
 
 
+def test_the_channel_hears_once_of_each_decision_that_is_needed(face: SlackFace, story: Story) -> None:
+    clock, plan = FixedClock(), samples.two_hops(gate=True)
+    notifier = notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY)
+    story.now = clock.time
+    story.begin()
+    ready = {"status": RunStatus.AWAITING_APPROVAL, "waiting_for": "plan"}
+    story.tell(EventKind.PLAN_READY, data={"digest": plan.digest}, plan=plan, expires_at=clock.time, **ready)
+    deliver(notifier)
+    begun: dict[str, Any] = {"status": RunStatus.RUNNING, "waiting_for": None, "started_at": clock.time}
+    story.tell(EventKind.APPROVAL_GIVEN, actor="U0CY", data={"gate": "plan", "digest": plan.digest}, **begun)
+    deliver(notifier)
+    gate = plan.phases[-1].gate or ""
+    waits = {"status": RunStatus.AWAITING_APPROVAL, "waiting_for": gate}
+    story.tell(EventKind.GATE_OPENED, data={"gate": gate}, **waits)
+    deliver(notifier)
+    clock.time += 300 * MINUTE
+    deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY))
+    loud = [one.text for one in thread_of(face, top_of(face)) if one.broadcast]
+    assert [("Approve or reject it" in text, "needs you" in text) for text in loud] == [(True, False), (False, True)]
+    assert len(calls_in(face)) > 1, "those who are called later are called in the thread"
+
+
 def reminders_in(face: SlackFace) -> list[str]:
     return [one.text for one in thread_of(face, top_of(face)) if "still waits" in one.text]
 
