@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from slack_bolt import App, BoltContext
 
@@ -48,6 +48,8 @@ Fields = Mapping[Input, str]
 After = Callable[[], None]
 #: Gives nothing when all is committed, else what is done after the ack, or the next form.
 Submit = Callable[[Conversation, Caller, str, Fields], After | Block | None]
+#: The title of an answer to a button in App Home.
+_AT_HOME: Final = "EKS upgrades"
 
 
 @dataclass(frozen=True)
@@ -146,17 +148,22 @@ def _in_place_of(view: Mapping[str, Any], message: Message, channel: str) -> Blo
 
 
 def answer_in_place(context: BoltContext, body: dict[str, Any], client: Any, next: Callable[[], Any]) -> None:  # noqa: A002 -- Bolt's name
-    """A button in a dialog has no response URL: what answers it takes the dialog's place."""
+    """A button in a dialog or in App Home has no response URL: what answers it takes the dialog's place, or is one."""
     view = body.get("view") or {}
-    if body.get("type") == "block_actions" and view.get("type") == "modal":
-        channel = str(view.get("private_metadata") or "") if view.get("callback_id") == Dialog.ANSWER else ""
-
-        def respond(text: str = "", blocks: Sequence[Block] = (), **_how: Any) -> None:
-            shown = _in_place_of(view, Message(text, list(blocks)), channel)
-            client.views_update(view_id=view["id"], view=shown)
-
-        context["respond"] = respond
+    if body.get("type") == "block_actions" and view:
+        context["respond"] = partial(_show, client, view, str(body.get("trigger_id", "")))
     next()
+
+
+def _show(
+    client: Any, view: Mapping[str, Any], trigger: str, text: str, blocks: Sequence[Block] = (), **_how: Any
+) -> None:
+    answer = Message(text, list(blocks))
+    if view.get("type") != "modal":
+        client.views_open(trigger_id=trigger, view=render_answer_dialog(_AT_HOME, answer))
+        return
+    channel = str(view.get("private_metadata") or "") if view.get("callback_id") == Dialog.ANSWER else ""
+    client.views_update(view_id=view["id"], view=_in_place_of(view, answer, channel))
 
 
 def fields_of(view: Mapping[str, Any]) -> dict[Input, str]:

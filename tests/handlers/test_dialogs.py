@@ -27,7 +27,9 @@ from handlers.views.run import render_run
 from handlers.views.runs import render_history, render_looking, render_started, render_status, render_steered
 from handlers.words import ClusterCommand, Word
 from sandbox.slack.blocks import validate_view
+from tests.bot.conftest import client_of
 from tests.handlers import samples
+from tests.handlers.conftest import Desk, said
 from tests.handlers.samples import PROD, V35, V36
 from tests.handlers.test_views import RUNS, WORDS, assert_nothing_comes_alive, assert_slack_takes, mrkdwn_of
 from upgrade.checklist import items_for
@@ -294,3 +296,16 @@ def test_what_is_pressed_in_an_answer_belongs_to_the_channel_where_it_was_asked(
     assert Caller.of_action(body).channel == "C0OPS"
     other = {**asked, "callback_id": Dialog.NOTE.value, "private_metadata": "r-1|||"}
     assert Caller.of_action({**body, "view": other}).channel == ""
+
+
+def test_a_button_of_home_that_does_nothing_any_more_is_answered_in_a_dialog(desk: Desk) -> None:
+    home = {"type": "home", "blocks": [{"type": "actions", "elements": [old_button()]}]}
+    client_of(desk.face).views_publish(user_id="U0ADA", view=home)
+    view = desk.face.workspace.modals.home("U0ADA")
+    assert view is not None
+    assert desk.face.people.act_in_view("ada", view.id, "of.another.version").ok
+    assert "That button does nothing any more." in said(desk.dialog("ada"))
+
+
+def old_button() -> dict[str, Any]:
+    return {"type": "button", "action_id": "of.another.version", "text": {"type": "plain_text", "text": "Old"}}
