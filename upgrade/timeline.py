@@ -262,10 +262,11 @@ class Fold(Value):
 def folds(told: Timeline) -> tuple[Fold, ...]:
     """The quiet stretches beside which the work could not be seen, such as a night between two windows, in order.
 
-    Each is drawn no longer than a quarter of all the work.
+    Each is drawn no longer than a quarter of all the work. A phase that stands at a failed step is quiet, too.
     """
     work = sorted(
-        (span for bar in told.bars if bar.kind != "bake" for span in bar.spans), key=lambda span: span.begins_at
+        (span for bar in told.bars if bar.kind != "bake" for span in _worked(bar, told.halts)),
+        key=lambda span: span.begins_at,
     )
     busy_until, busy, quiet = told.span.begins_at, timedelta(0), []
     for span in work:
@@ -277,6 +278,23 @@ def folds(told: Timeline) -> tuple[Fold, ...]:
         quiet.append(Span(begins_at=busy_until, ends_at=told.span.ends_at))
     most = busy / 4
     return tuple(Fold(span=span, shown=most) for span in quiet if busy and span.length > most)
+
+
+def _worked(bar: Bar, halts: Sequence[Halt]) -> Iterator[Span]:
+    """The spans of a bar without those in which nothing of it moved. A node group may go on while the run halts."""
+    yield from (span for span in (bar.planned, bar.ahead) if span)
+    if bar.actual is None:
+        return
+    begins, ends = bar.actual.begins_at, bar.actual.ends_at
+    for halt in sorted(halts, key=lambda one: one.span.begins_at):
+        goes_on = bar.group and bar.state is not BarState.STOPPED and halt.span.ends_at >= ends
+        if goes_on or not begins < halt.span.ends_at or halt.span.begins_at >= ends:
+            continue
+        if halt.span.begins_at > begins:
+            yield Span(begins_at=begins, ends_at=halt.span.begins_at)
+        begins = halt.span.ends_at
+    if begins < ends:
+        yield Span(begins_at=begins, ends_at=ends)
 
 
 # -- in words ---------------------------------------------------------------------------------------------------------

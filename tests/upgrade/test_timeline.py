@@ -177,6 +177,24 @@ def test_a_night_between_two_windows_is_folded_and_work_is_not() -> None:
     assert folds(told(half_way(), now=at(50))) == ()
 
 
+def test_the_night_at_a_failed_step_is_folded_and_a_group_that_goes_on_meanwhile_is_not() -> None:
+    night = (event(EventKind.RUN_PAUSED, 14), event(EventKind.RETRY_REQUESTED, 614))
+    steps = {
+        CONTROL_PLANE.id: state(0, 12),
+        ADDON.id: state(12, 618),
+        CORE.id: state(618, 650),
+        APPS.id: state(650, 680),
+    }
+    run = make_run(RunStatus.SUCCEEDED, plan=make_plan(minutes=MINUTES), steps=steps, finished_at=at(680))
+    # What was planned ends at 140.
+    assert [minutes(one.span) for one in folds(told(run, *night, now=at(680)))] == [(140, 614)]
+    failed = {CONTROL_PLANE.id: state(0, 12), ADDON.id: state(12, status=StepStatus.FAILED)}
+    given_up = make_run(RunStatus.FAILED, plan=make_plan(minutes=MINUTES), steps=failed, finished_at=at(614))
+    assert [minutes(one.span) for one in folds(told(given_up, night[0], now=at(614)))] == [(140, 614)]
+    going = half_way()
+    assert folds(told(going, event(EventKind.RUN_PAUSED, 40), now=at(400))) == ()
+
+
 def test_the_words_beside_a_bar() -> None:
     found = told(half_way(), now=at(50))
     assert said_of(bar(found, CORE.id)) == "25 min"
