@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -159,6 +160,29 @@ def test_a_modal_keeps_what_was_typed_shows_errors_and_closes(
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     assert ground.slack.workspace.modals.on_screen("U0ANA") == []
+
+
+def test_day_and_time_are_picked_on_the_persons_own_clock(
+    page: Page, ground: Playground, app: App, connect: Connect
+) -> None:
+    """In November, and in a March in which summer time begins in New York and not yet in Berlin."""
+    picked: list[int] = []
+    shown = int(datetime(2026, 11, 20, 21, 30, tzinfo=UTC).timestamp())
+    picker = {"type": "datetimepicker", "action_id": "at", "initial_date_time": shown}
+    view = modal({"type": "input", "block_id": "at", "label": plain("Day and time"), "element": picker})
+    app.action("open")(opens(view))
+    app.view("m")(notes(picked, lambda body: body["view"]["state"]["values"]["at"]["at"]["selected_date_time"]))
+    connect(ground.slack, app)
+    show(app.client, actions(button("open")))
+    for name, reads, hour in (("Ana Ortiz", "2026-11-20T22:30", 21), ("Ben Fischer", "2026-11-20T16:30", 18)):
+        page.locator("#sidebar").get_by_role("button", name=name).click()
+        page.get_by_role("button", name="open", exact=True).click()
+        dialog = page.get_by_role("dialog", name="Title")
+        expect(dialog.get_by_label("Day and time")).to_have_value(reads)
+        dialog.get_by_label("Day and time").fill("2027-03-20T22:00" if hour == 21 else "2027-03-20T14:00")
+        dialog.get_by_role("button", name="Go").click()
+        expect(dialog).to_have_count(0)
+        assert picked.pop() == int(datetime(2027, 3, 20, hour, tzinfo=UTC).timestamp())
 
 
 def test_the_check_list_is_ticked_in_the_dialog_behind_approve(

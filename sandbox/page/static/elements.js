@@ -9,6 +9,7 @@ import { withEmoji } from "./emoji.js";
 import { confirmed } from "./confirm.js";
 import { open } from "./links.js";
 import { state as store } from "./store.js";
+import { localField, momentOf } from "./time.js";
 
 // What is under way -> the nodes that show it; a message that is edited meanwhile draws its button anew.
 const inFlight = new Map();
@@ -179,8 +180,8 @@ const dated = (type, name, initial) => (one, block, surface, labelled) => {
 
 function dateTime(one, block, surface, labelled) {
   const at = answered(one, block, surface).selected_date_time ?? one.initial_date_time;
-  const node = h("input", { type: "datetime-local", class: "slack-field", value: at ? new Date(at * 1000).toISOString().slice(0, 16) : "" });
-  return field(node, one, block, surface, labelled, () => (node.value ? Date.parse(`${node.value}Z`) / 1000 : null));
+  const node = h("input", { type: "datetime-local", class: "slack-field", value: at ? localField(at) : "" });
+  return field(node, one, block, surface, labelled, () => (node.value ? momentOf(node.value) : null));
 }
 
 function overflow(one, block, surface) {

@@ -39,6 +39,17 @@ export function fullTime(seconds) {
   return format(seconds, { dateStyle: "full", timeStyle: "long" });
 }
 
+/** What a field for day and time says of a moment, on this person's clock. */
+export const localField = (at) => `${TOKENS.date_num(at)}T${clockTime(at)}`;
+
+/** The moment that such a field means; of what it skips in spring, an hour later. */
+export function momentOf(local) {
+  const utc = (text) => Date.parse(`${text}Z`) / 1000;
+  const ahead = (at) => utc(localField(at)) - at;
+  const near = utc(local) - ahead(utc(local));
+  return utc(local) - ahead(near);
+}
+
 function pretty(seconds) {
   const now = domainNow();
   if (day(seconds) === day(now)) return "today";
