@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sandbox.pager import KEY_VARIABLE
 from sandbox.scenario import ClusterSpec, Scenario
 from sandbox.slack import UserGroup
 from sandbox.world.identities import CHANGE_ROLE, EXTERNAL_ID, READ_ROLE, role_arn
@@ -27,6 +28,8 @@ def bot_config(
     usergroups: Iterable[UserGroup],
     announcements: str,
     operations: str,
+    security: str | None,
+    pager: str,
     rate: float,
 ) -> dict[str, Any]:
     """What stands in the file, for the scenario's clusters, environments and people.
@@ -35,12 +38,15 @@ def bot_config(
     reminded and no digest comes unless the scenario says so, because nobody wants to watch a clock for a day.
 
     Args:
+        security: the channel that hears of broken glass; None where the workspace is not ours.
+        pager: the address of who is called outside of Slack.
         rate: domain seconds for one real second.
     """
     groups = {group.handle: group.id for group in usergroups}
     config: dict[str, Any] = {
         "announcement_channel": f"#{announcements}",
         "operations_channel": f"#{operations}",
+        **({"security_channel": f"#{security}"} if security else {}),
         "digest": {"enabled": False},
         "database": str(home / "eks-upgrade-bot.db"),
         "health_file": str(home / "health"),
@@ -49,7 +55,10 @@ def bot_config(
         "roles": _roles(scenario, groups),
         "cli_users": {person.name: person.id for person in scenario.people},
         "start_grace": f"{max(15 * 60, _LATE * rate):.0f}s",
-        **({"on_call": {"group": groups[ON_CALL]}} if ON_CALL in groups else {}),
+        "on_call": {
+            **({"group": groups[ON_CALL]} if ON_CALL in groups else {}),
+            "webhooks": [{"kind": "pagerduty", "name": "pager", "key_variable": KEY_VARIABLE, "url": pager}],
+        },
     }
     return _merged(config, scenario.bot)
 
@@ -71,6 +80,7 @@ def _cluster(spec: ClusterSpec) -> dict[str, Any]:
         "environment": spec.environment,
         "time_zone": spec.time_zone,
         "owner": spec.owner,
+        **({"channels": [f"#{name}" for name in spec.channels]} if spec.channels else {}),
         "read_role": role(READ_ROLE),
         "change_role": role(CHANGE_ROLE),
         **({} if spec.reach == "direct" else {"reach": spec.reach}),

@@ -188,6 +188,8 @@ class ClusterSpec(Part):
     environment: ObjectName = "prod"
     time_zone: str = "Europe/Berlin"
     owner: str = "platform team"
+    channels: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]] = []
+    """Slack channels, made with the workspace, where its owners read their own copy of each notice."""
     critical_namespaces: list[ObjectName] = []
     """Namespaces labelled critical besides kube-system: what gets worse there pauses a run."""
     idle_namespaces: list[ObjectName] = []
@@ -410,7 +412,7 @@ class Scenario(Part):
     people: list[PersonSpec] = [
         PersonSpec(id="U0ANA", name="ana", real_name="Ana Ortiz", groups=["operators"]),
         PersonSpec(id="U0BEN", name="ben", real_name="Ben Fischer", groups=["operators", "approvers"]),
-        PersonSpec(id="U0CHI", name="chi", real_name="Chi Nguyen", groups=["approvers", "admins"]),
+        PersonSpec(id="U0CHI", name="chi", real_name="Chi Nguyen", groups=["approvers", "admins", "on-call"]),
         PersonSpec(id="U0DEV", name="dev", real_name="Dev Patel", groups=[]),
     ]
     start: StartSpec

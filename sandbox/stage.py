@@ -12,6 +12,7 @@ from sandbox.aws.face import AwsFace
 from sandbox.bot_config import bot_config
 from sandbox.clock import DomainClock
 from sandbox.kube.face import KubeFace
+from sandbox.pager import KEY_VARIABLE, Pager
 from sandbox.scenario import Scenario
 from sandbox.slack import AppManifest, Channel, InstalledApp, RateLimits, SlackFace, User, UserGroup
 from sandbox.slack.limits import ACK_SECONDS
@@ -20,6 +21,7 @@ from sandbox.world.world import World
 FACES = ("aws", "kubernetes", "slack")
 NOTICES = "maintenance-notices"
 OPERATIONS = "platform-ops"
+SECURITY = "security"
 
 # What would lead a process out of the sandbox, and so has to go from the environment of whoever is pointed at it.
 TO_UNSET = (
@@ -98,6 +100,7 @@ class Stage:
             if manifest is None:
                 raise ValueError("the Slack face needs the app's manifest")
             self.slack = _slack_face(scenario, manifest, slack_rate_limits, slack_seconds)
+        self.pager = Pager(self.clock.now)
 
     def start(self) -> Stage:
         self.world.start()
@@ -107,11 +110,12 @@ class Stage:
             self.kube.start()
         if self.slack:
             self.slack.start()
+        self.pager.start()
         self._write_files()
         return self
 
     def stop(self) -> None:
-        for face in (self.slack, self.kube, self.aws):
+        for face in (self.pager, self.slack, self.kube, self.aws):
             if face is not None:
                 face.stop()
         self.world.stop()
@@ -140,6 +144,7 @@ class Stage:
             "NO_PROXY": "*",
             "EKS_UPGRADE_BOT_CONFIG": str(self.config_file),
             "EKS_UPGRADE_BOT_CLOCK": self.clock.setting(),
+            KEY_VARIABLE: self.pager.key,
         }
         if self.aws and self._key:
             environment |= {
@@ -171,6 +176,8 @@ class Stage:
             usergroups=self.slack.workspace.usergroups.values() if self.slack else (),
             announcements=NOTICES,
             operations=OPERATIONS,
+            security=SECURITY if self.slack else None,
+            pager=self.pager.url,
             rate=self.clock.rate,
         )
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -182,7 +189,9 @@ def _slack_face(scenario: Scenario, manifest: str, rate_limits: RateLimits | Non
     groups = [
         UserGroup(handle, [person.id for person in scenario.people if handle in person.groups]) for handle in handles
     ]
-    channels = [Channel(OPERATIONS), Channel(NOTICES), Channel("general", bot_is_member=False)]
+    owners = dict.fromkeys(name for cluster in scenario.clusters for name in cluster.channels)
+    ours = [Channel(name) for name in dict.fromkeys((OPERATIONS, NOTICES, *owners, SECURITY))]
+    channels = [*ours, Channel("general", bot_is_member=False)]
     app = InstalledApp.install(AppManifest.from_yaml(manifest))
     return SlackFace(
         people, channels, groups, app=app, rate_limits=rate_limits, ack_seconds=seconds, trigger_seconds=seconds

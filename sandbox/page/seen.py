@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sandbox.page import files
+from sandbox.pager import Incident
 from sandbox.slack import Message, SlackFace, User, View
 from sandbox.slack.changes import Change
 from sandbox.slack.errors import SlackError
@@ -123,6 +124,11 @@ def screen(face: SlackFace, person: User) -> Json:
     modals = face.workspace.modals
     home = modals.home(person.id)
     return {"modals": [_view(view) for view in modals.on_screen(person.id)], "home": _view(home) if home else None}
+
+
+def incident(found: Incident) -> Json:
+    """What the pager shows; times in epoch seconds of the domain."""
+    return {**vars(found), "at": found.at.timestamp(), "changed_at": found.changed_at.timestamp()}
 
 
 def _view(view: View) -> Json:

@@ -99,6 +99,7 @@ class Stream:
             "picture": (PICTURE_SECONDS, lambda: drawing.drawing(self.stage.world, self.cluster)),
             "clusters": (SLOW_SECONDS, lambda: drawing.summaries(self.stage.world)),
             "controls": (PICTURE_SECONDS, lambda: self.controls.state(self.cluster)),
+            "pager": (PICTURE_SECONDS, lambda: [seen.incident(one) for one in self.stage.pager.incidents()]),
             "log": (SLOW_SECONDS, self.controls.log),
         }
         now = time.monotonic()

@@ -57,7 +57,7 @@ def stage() -> Iterator[Stage]:
 def config(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The scenario's own settings with every cluster found in place of listed, but for one."""
     for variable, value in stage.environment().items():
-        if variable.startswith(("AWS_", "SLACK_", "EKS_UPGRADE_BOT_CLOCK")):
+        if variable.startswith(("AWS_", "SLACK_", "PAGERDUTY_", "EKS_UPGRADE_BOT_CLOCK")):
             monkeypatch.setenv(variable, value)
     settings = yaml.safe_load(stage.config_file.read_text())
     listed = [{**one, "owner": "as it is listed"} for one in settings["clusters"] if one["name"] == "dev-eu-1"]

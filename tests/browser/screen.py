@@ -25,6 +25,12 @@ class Screen:
         self.page.locator("#sidebar").get_by_role("button", name=channel).click()
         expect(self.page.locator("#channel h1")).to_have_text(re.compile(f"#?{re.escape(channel)}"))
 
+    def reads_messages(self) -> Locator:
+        """What the app told this person alone."""
+        self.page.locator("#sidebar").get_by_role("button", name="Messages").click()
+        expect(self.page.locator("#channel .intro")).to_contain_text("This is a direct message with the app.")
+        return self.page.locator("#channel article")
+
     def says(self, text: str, pane: str = "#channel") -> None:
         field = self.page.locator(f"{pane} textarea")
         field.fill(text)
@@ -41,6 +47,14 @@ class Screen:
         """The message of the newest run of a cluster."""
         title = self.page.locator(".block-header", has_text=f"{cluster}: Kubernetes")
         return self.page.locator("#channel article:not(.ephemeral)", has=title).last
+
+    def looks_at(self, tab: str) -> None:
+        """One of the tabs beside the workspace."""
+        self.page.get_by_role("tab", name=tab).click()
+
+    def incident(self, cluster: str) -> Locator:
+        """What the pager shows of a cluster."""
+        return self.page.locator(".incident", has_text=cluster)
 
     def opens_thread(self, message: Locator) -> None:
         message.get_by_role("button", name=re.compile("repl(y|ies)")).click()

@@ -71,16 +71,21 @@ def take(request: pytest.FixtureRequest) -> Iterator[Take]:
 
 def test_a_maintenance_from_its_schedule_to_its_end(theatre: Theatre, screen: Screen, take: Take) -> None:
     page, play, world = screen.page, theatre.play, theatre.stage.world
-    start = (play.clock.now() + timedelta(days=10)).astimezone(ZoneInfo("Europe/Berlin"))
+    start = (play.clock.now() + timedelta(days=10)).astimezone(ZoneInfo("Europe/Berlin")).replace(minute=0)
 
     screen.acts_as("Ana Ortiz")
-    screen.says(f"/eks-upgrade schedule prod-eu to 1.36 at {start:%Y-%m-%d %H}:00")
-    screen.presses(screen.whisper("prod-eu"), "Schedule")
+    screen.says("/eks-upgrade schedule prod-eu to 1.36")
+    form = screen.dialog("Schedule an upgrade")
+    form.get_by_label("Day and time").fill(f"{start:%Y-%m-%dT%H}:00")
+    screen.presses(form, "Schedule")
+    expect(form).to_have_count(0)
     run = screen.run("prod-eu")
     expect(run).to_contain_text("Waiting for approval")
+    expect(run).to_contain_text(f"{start:%H}:00")
     take(page, "plan")
 
     screen.acts_as("Ben Fischer")
+    expect(run).to_contain_text(f"{start.astimezone(ZoneInfo('America/New_York')):%H}:00")
     run.get_by_role("button", name=re.compile("^Approve")).click()
     dialog = screen.dialog("Approve prod-eu?")
     screen.ticks_all(dialog)
@@ -91,6 +96,11 @@ def test_a_maintenance_from_its_schedule_to_its_end(theatre: Theatre, screen: Sc
     expect(run.get_by_role("button", name="Approve")).to_have_count(0)
 
     screen.acts_as("Dev Patel")
+    screen.says("/eks-upgrade calendar")
+    theirs = start.astimezone(ZoneInfo("Asia/Kolkata"))
+    expect(screen.whisper("The next 30 days")).to_contain_text(re.compile(f"prod-eu 1.35 → 1.36.*{theirs:%H:%M}"))
+    screen.goes_to("shop-platform")
+    expect(page.locator("#channel article", has_text="prod-eu")).to_contain_text("1.36")
     screen.goes_to(NOTICES)
     notice = page.locator("#channel article", has_text="prod-eu")
     expect(notice).to_have_count(1)
@@ -110,14 +120,23 @@ def test_a_maintenance_from_its_schedule_to_its_end(theatre: Theatre, screen: Sc
         screen.opens_thread(run)
         call = screen.thread.locator("article", has_text="@on-call").last
         expect(call).to_contain_text("prod-eu needs you")
+        expect(screen.reads_messages().last).to_contain_text("prod-eu needs you")
 
         screen.acts_as("Eve Larsen")
+        screen.goes_to(OPERATIONS)
+        screen.opens_thread(run)
+        screen.looks_at("Pager")
+        incident = screen.incident("prod-eu")
+        expect(incident).to_contain_text("TRIGGERED")
+        take(page, "called")
         screen.presses(call, "Take over")
         expect(screen.thread).to_contain_text("@Eve Larsen has seen it")
         expect(run).to_contain_text("In charge: @Eve Larsen")
+        expect(incident).to_contain_text("ACKNOWLEDGED")
         screen.presses(run, "Pause")
         expect(screen.thread).to_contain_text("@Eve Larsen asked for a pause")
     expect(run).to_contain_text("Paused")
+    screen.looks_at("Cluster")
 
     cluster = world.find_cluster("prod-eu")
 
@@ -135,6 +154,8 @@ def test_a_maintenance_from_its_schedule_to_its_end(theatre: Theatre, screen: Sc
     expect(screen.thread.locator("img").last).to_be_visible()
     expect(page.get_by_role("combobox", name="Cluster")).not_to_contain_text("updating")
     take(page, "end")
+    screen.looks_at("Pager")
+    expect(incident).to_contain_text("RESOLVED")
 
 
 def test_a_reader_may_not_decide_and_an_approver_finds_what_waits_at_home(screen: Screen, take: Take) -> None:

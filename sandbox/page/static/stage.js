@@ -1,9 +1,10 @@
-// Beside the workspace: the domain clock, the bot, and three tabs.
+// Beside the workspace: the domain clock, the bot, and four tabs.
 
 import { post } from "./api.js";
 import { drawCluster } from "./cluster.js";
 import { drawFaults } from "./faults.js";
 import { h, show } from "./dom.js";
+import { drawPager } from "./pager.js";
 import { listen, on, state } from "./store.js";
 import { clockSeconds, domainNow, shortDay } from "./time.js";
 
@@ -15,10 +16,11 @@ const bot = h("div", { class: "bot" });
 const panels = {
   cluster: h("div", { class: "panel", id: "panel-cluster", role: "tabpanel", "aria-labelledby": "tab-cluster", tabindex: 0 }),
   faults: h("div", { class: "panel", id: "panel-faults", role: "tabpanel", "aria-labelledby": "tab-faults", tabindex: 0 }),
+  pager: h("div", { class: "panel", id: "panel-pager", role: "tabpanel", "aria-labelledby": "tab-pager", tabindex: 0 }),
   log: h("div", { class: "panel", id: "panel-log", role: "tabpanel", "aria-labelledby": "tab-log", tabindex: 0 }),
 };
-const TITLES = { cluster: "Cluster", faults: "Faults", log: "Bot log" };
-const badge = h("span", { class: "tab-badge", hidden: true });
+const TITLES = { cluster: "Cluster", faults: "Faults", pager: "Pager", log: "Bot log" };
+const badges = { faults: h("span", { class: "tab-badge", hidden: true }), pager: h("span", { class: "tab-badge", hidden: true }) };
 const tabs = Object.fromEntries(Object.keys(TITLES).map((name) => [name, tab(name)]));
 const selector = h("select", { class: "cluster-select", "aria-label": "Cluster", hidden: true, onchange: () => listen(state.me, selector.value) });
 const log = h("pre", { class: "log", "aria-label": "The bot's log" });
@@ -30,6 +32,7 @@ root.append(
 );
 panels.log.append(log);
 choose("cluster");
+drawCalls();
 
 on("hello", tick);
 on("controls", drawBot);
@@ -37,6 +40,7 @@ on("clusters", drawSelector);
 on("hello", drawSelector);
 on("picture", () => drawCluster(panels.cluster));
 on("controls", () => drawFaults(panels.faults));
+on("pager", drawCalls);
 on("log", drawLog);
 setInterval(tick, 250);
 
@@ -45,7 +49,7 @@ function tab(name) {
     "button",
     { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, onclick: () => choose(name) },
     TITLES[name],
-    name === "faults" ? badge : null,
+    badges[name] ?? null,
   );
 }
 
@@ -83,9 +87,7 @@ function drawSelector() {
 function drawBot() {
   const { bot: process, switches } = state.controls;
   const on_ = switches.filter((one) => one.on && !one.spent).length + (state.controls.slack?.outage ? 1 : 0);
-  badge.hidden = !on_;
-  badge.textContent = String(on_);
-  badge.setAttribute("aria-label", `${on_} on`);
+  count(badges.faults, on_, "on");
   if (!process) return show(bot, h("span", { class: "bot-state" }, "No bot: connect your own"));
   const restarts = Math.max(0, process.starts - 1);
   const ended = process.exit === -9 ? "killed" : process.exit === null ? "not started" : `exited (${process.exit})`;
@@ -101,6 +103,17 @@ function drawBot() {
     h("span", { class: "bot-state", role: "status" }, words, details ? h("small", {}, details) : null),
     button,
   );
+}
+
+function drawCalls() {
+  count(badges.pager, state.pager.filter((one) => one.state === "triggered").length, "to acknowledge");
+  drawPager(panels.pager);
+}
+
+function count(badge, number, words) {
+  badge.hidden = !number;
+  badge.textContent = String(number);
+  badge.setAttribute("aria-label", `${number} ${words}`);
 }
 
 async function press(event, path) {

@@ -15,6 +15,7 @@ export const state = {
   cluster: null,
   picture: null,
   controls: null,
+  pager: [],
   log: [],
   connected: false,
 };
@@ -51,7 +52,7 @@ export function listen(person, cluster) {
   };
   hear("hello", takeHello);
   hear("messages", takeMessages);
-  for (const name of ["screen", "picture", "clusters", "controls", "log"]) {
+  for (const name of ["screen", "picture", "clusters", "controls", "pager", "log"]) {
     hear(name, (data) => {
       state[name] = data;
       tell(name);

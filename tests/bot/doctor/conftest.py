@@ -40,7 +40,7 @@ class Clinic:
 
 def enter(stage: Stage, environment: pytest.MonkeyPatch, folder: Path) -> Clinic:
     for variable, value in stage.environment().items():
-        if variable.startswith(("AWS_", "SLACK_", "EKS_UPGRADE_BOT_CLOCK")):
+        if variable.startswith(("AWS_", "SLACK_", "PAGERDUTY_", "EKS_UPGRADE_BOT_CLOCK")):
             environment.setenv(variable, value)
     settings = yaml.safe_load(stage.config_file.read_text())
     settings["database"] = str(folder / "bot.db")

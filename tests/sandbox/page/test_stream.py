@@ -56,9 +56,15 @@ def test_what_is_for_one_pair_of_eyes_is_sent_to_nobody_else(ground: Playground)
 def test_no_secret_of_the_app_is_in_the_stream(ground: Playground) -> None:
     app = ground.slack.app
     with ground.events(**{"as": "U0ANA"}) as stream:
-        for part in ("hello", "screen", "picture", "controls", "log"):
+        for part in ("hello", "screen", "picture", "controls", "pager", "log"):
             stream.next(part)
-        for secret in (app.bot_token, app.app_token, app.signing_secret, app.verification_token):
+        for secret in (
+            app.bot_token,
+            app.app_token,
+            app.signing_secret,
+            app.verification_token,
+            ground.stage.pager.key,
+        ):
             assert secret not in str(stream.seen)
 
 
