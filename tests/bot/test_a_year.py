@@ -27,6 +27,8 @@ from upgrade.store.sqlite import SqliteStore
 
 SHORT = {7 * DAY: "168h", DAY: "24h", HOUR: "1h"}
 GRACE = 15 * MINUTE
+#: How long before its start a run looks at its cluster again.
+LOOKS = (DAY, 2 * HOUR)
 #: The weekday and hour of the digest, in Berlin; the first is skipped once and shown twice once.
 DIGESTS = ((6, 2, 30), (0, 9, 0))
 #: A pass may still be busy that much later, when it dies.
@@ -104,6 +106,7 @@ class Judge:
         leads = LEADS[run.cluster.name.partition("-")[0]]
         held = starts_of(events)
         self.judge_starts(run, events, held)
+        self.judge_looks(run_id, events, held)
         out = self.judge_notice(run, events, held)
         expected: dict[str, tuple[datetime, datetime]] = {}
         if out is not None:
@@ -140,6 +143,19 @@ class Judge:
                 assert chances[-1] > one.start + GRACE, context
             else:
                 assert one.until < one.start + BUSY, context
+
+    def judge_looks(self, run_id: str, events: tuple[UpgradeEvent, ...], held: list[Held]) -> None:
+        """Each look ahead of a start once; of those that a downtime slept through, the last one does for all."""
+        looks = [one.at for one in events if one.kind is EventKind.CHECKS_FINISHED and "ahead" in one.data]
+        due = 0
+        for one in held:
+            for lead, after in pairwise((*LOOKS, timedelta(0))):
+                at, until = one.start - lead, min(one.until, one.start - after)
+                if one.since < at < one.until:
+                    taken = [look for look in looks if at <= look < until]
+                    self.told_once((run_id, lead), taken, at, until)
+                    due += len(taken)
+        assert len(looks) == due, (run_id, looks, held)
 
     def judge_notice(self, run: UpgradeRun, events: tuple[UpgradeEvent, ...], held: list[Held]) -> UpgradeEvent | None:
         """Exactly one, in time for the longest lead of the first start that got so far, and before anything changes."""

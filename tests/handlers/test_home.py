@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -98,11 +99,11 @@ def maintenance(of: ClusterId, starts_at: datetime | None) -> Maintenance:
 
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize("number", [0, 1, 12, 200])
-def test_a_fleet_of_any_size_is_within_slacks_limits_on_each_page(number: int, word: str) -> None:
+def test_a_fleet_of_any_size_is_within_slacks_limits_on_each_page_of_each_filter(number: int, word: str) -> None:
     board = of_sizes(number, word)
     for page in (0, 1, 9, 999_999):
-        for attention in (False, True):
-            assert_view(render_home(board, lambda _: LINK, HomeChoice(attention, "", page)), "home")
+        for attention, chosen_one in product((False, True), ("", *map(environment_key, (None, word, "dev")))):
+            assert_view(render_home(board, lambda _: LINK, HomeChoice(attention, chosen_one, page)), "home")
     assert_view(render_closed_home(word or "no"), "home")
 
 
