@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -145,15 +145,17 @@ class Judge:
                 assert one.until < one.start + BUSY, context
 
     def judge_looks(self, run_id: str, events: tuple[UpgradeEvent, ...], held: list[Held]) -> None:
-        """Each look ahead of a start once; of those that a downtime slept through, the last one does for all."""
+        """Each look ahead of a start once; of those that a move or a downtime passed over, one does for all."""
         looks = [one.at for one in events if one.kind is EventKind.CHECKS_FINISHED and "ahead" in one.data]
         due = 0
         for one in held:
-            for lead, after in pairwise((*LOOKS, timedelta(0))):
-                at, until = one.start - lead, min(one.until, one.start - after)
-                if one.since < at < one.until:
+            known = max([held[0].since, *(look for look in looks if look < one.since)])
+            ahead = {max(one.start - lead, one.since) for lead in LOOKS if known < one.start - lead}
+            for at, after in pairwise((*sorted(ahead), one.start)):
+                until = min(one.until, after)
+                if at < until:
                     taken = [look for look in looks if at <= look < until]
-                    self.told_once((run_id, lead), taken, at, until)
+                    self.told_once((run_id, "look", at), taken, at, until)
                     due += len(taken)
         assert len(looks) == due, (run_id, looks, held)
 
@@ -162,13 +164,16 @@ class Judge:
         environment = run.cluster.name.partition("-")[0]
         longest = max((NOTICES[environment], *LEADS[environment]))
         told = [one.at for one in self.year.slack.told if (one.run, one.kind) == (run.id, NOTICE)]
-        for one in held:
+        for one, after in zip_longest(held, held[1:]):
             due_at = max(one.since, one.start - longest)
-            stands = one.ended_by in (EventKind.RUN_STARTED, EventKind.START_MISSED)
-            until = FOR_EVER if stands else one.until
+            until = one.until
+            if one.ended_by is EventKind.RUN_STARTED:
+                until = FOR_EVER
+            elif one.ended_by is EventKind.START_MISSED:
+                until = after.since if after else FOR_EVER
             chances = self.chances(due_at)
-            due = chances[0] < until and (bool(told) or chances[-1] < until - BUSY)
-            if due and (not told or told[0] < until + BUSY):
+            must = chances[-1] < until - BUSY
+            if must or (told and chances[0] <= until and told[0] < until + BUSY):
                 self.told_once((run.id, run.cluster.name, one), told, due_at, until)
                 break
         else:

@@ -56,6 +56,17 @@ class Screen:
         """What the pager shows of a cluster."""
         return self.page.locator(".incident", has_text=cluster)
 
+    def id_of(self, run: Locator) -> str:
+        found = re.search(r"r-[0-9a-f]{8}", run.inner_text())
+        assert found is not None
+        return found[0]
+
+    def opens_file(self, message: Locator) -> Page:
+        """In a tab of its own."""
+        with self.page.expect_popup() as opened:
+            message.get_by_role("link").first.click()
+        return opened.value
+
     def opens_thread(self, message: Locator) -> None:
         message.get_by_role("button", name=re.compile("repl(y|ies)")).click()
         expect(self.thread).to_be_visible()

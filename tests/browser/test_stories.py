@@ -157,6 +157,13 @@ def test_a_maintenance_from_its_schedule_to_its_end(theatre: Theatre, screen: Sc
     screen.looks_at("Pager")
     expect(incident).to_contain_text("RESOLVED")
 
+    screen.says(f"/eks-upgrade export {screen.id_of(run)} html")
+    pack = screen.opens_file(screen.reads_messages().filter(has_text=".html"))
+    expect(pack.locator("h1")).to_contain_text("prod-eu")
+    for words in ("UpdateClusterVersion", "UpdateNodegroupVersion", "U0BEN", "U0EVE", "run-rescheduled"):
+        expect(pack.locator("body")).to_contain_text(words)
+    expect(pack.locator("img").first).not_to_have_js_property("naturalWidth", 0)
+
 
 def test_a_reader_may_not_decide_and_an_approver_finds_what_waits_at_home(screen: Screen, take: Take) -> None:
     page = screen.page
