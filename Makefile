@@ -17,7 +17,7 @@ help:
 	@echo "make test       set up and run the tests"
 	@echo "make check      format, lint, types, arrows between rooms, generated docs"
 	@echo "make bench      measure, and print the table"
-	@echo "make crash      the long campaign: kill the bot at every boundary, deny every permission"
+	@echo "make crash      the long campaign: kill the bot at every boundary, deny every permission, live a hundred years"
 	@echo "make docs       write the generated pages again"
 	@echo "make pictures   take the pictures of the docs again (needs chromium)"
 	@echo "make lock       resolve the lock files again (needs uv)"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ class Held(NamedTuple):
 
 SETS = (EventKind.RUN_SCHEDULED, EventKind.RUN_RESCHEDULED)
 ENDS = (EventKind.RUN_STARTED, EventKind.START_MISSED, EventKind.ABORT_REQUESTED)
+OVER = (EventKind.RUN_ABORTED, EventKind.RUN_EXPIRED)
 TELLS = (EventKind.RUN_STARTED, EventKind.START_MISSED, EventKind.RUN_ABORTED, EventKind.RUN_EXPIRED)
 
 
@@ -120,14 +122,17 @@ class Judge:
                     expected[f"event:{one.seq}"] = one.since, one.until
             for event in events:
                 if event.kind in TELLS and event.seq > out.seq:
-                    expected[f"event:{event.seq}"] = event.at, self.answered_at(event, held)
+                    expected[f"event:{event.seq}"] = event.at, self.answered_at(event, events, held)
         self.judge_replies(run_id, expected)
 
     @staticmethod
-    def answered_at(event: UpgradeEvent, held: list[Held]) -> datetime:
+    def answered_at(event: UpgradeEvent, events: tuple[UpgradeEvent, ...], held: list[Held]) -> datetime:
+        """From when on nobody has to hear of it any more: of a missed start, once it was moved or given up."""
         if event.kind is not EventKind.START_MISSED:
             return FOR_EVER
-        return next((one.since for one in held if one.seq > event.seq), FOR_EVER)
+        moved = [one.since for one in held if one.seq > event.seq]
+        over = [one.at for one in events if one.seq > event.seq and one.kind in OVER]
+        return min((*moved, *over), default=FOR_EVER)
 
     def judge_starts(self, run: UpgradeRun, events: tuple[UpgradeEvent, ...], held: list[Held]) -> None:
         """Begun at most once, in time, or asked about."""
@@ -235,30 +240,53 @@ def maintenances(draw: st.DrawFn) -> list[Maintenance]:
     return wanted
 
 
-@settings(max_examples=2, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # to shrink a year takes too long
-@given(
+class Wish(NamedTuple):
+    """What happens in a year: what people want, when the bot goes down, after how many writes it dies, for how long."""
+
+    wanted: list[Maintenance]
+    sleeps: list[tuple[int, tuple[timedelta, timedelta, timedelta]]]
+    lives: list[int]
+    naps: list[timedelta]
+    digest: tuple[int, int, int]
+
+
+YEARS = st.builds(
+    Wish,
     wanted=maintenances(),
     sleeps=st.lists(st.tuples(st.integers(0, 7), SLEEPS), min_size=2, max_size=5),
     lives=st.lists(st.integers(1, 80), min_size=4, max_size=12),
     naps=st.lists(NAPS, min_size=12, max_size=12),
     digest=st.sampled_from(DIGESTS),
 )
-def test_each_lead_time_and_start_and_digest_of_a_year_comes_once_and_at_its_instant(
-    wanted: list[Maintenance],
-    sleeps: list[tuple[int, tuple[timedelta, timedelta, timedelta]]],
-    lives: list[int],
-    naps: list[timedelta],
-    digest: tuple[int, int, int],
-) -> None:
-    weekday, hour, minute = digest
+#: To shrink a year takes too long.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+@settings(max_examples=2, phases=PHASES)
+@given(YEARS)
+def test_each_lead_time_and_start_and_digest_of_a_year_comes_once_and_at_its_instant(wish: Wish) -> None:
+    judge_a_year(wish)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("share", range(4))
+@settings(max_examples=25, derandomize=False, phases=PHASES)
+@given(YEARS)
+def test_so_it_is_in_a_hundred_years(share: int, wish: Wish) -> None:
+    """Others each time."""
+    judge_a_year(wish)
+
+
+def judge_a_year(wish: Wish) -> None:
+    weekday, hour, minute = wish.digest
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "bot.db")
         due = DigestTime(weekday=weekday, at=time(hour, minute), time_zone=ZONES["eu"])
-        year = Year(store, due, list(lives), list(naps))
-        for one in wanted:
+        year = Year(store, due, list(wish.lives), list(wish.naps))
+        for one in wish.wanted:
             year.at(one.start - one.ahead, partial(year.begin, one))
-        for number, (lead, before, lasts) in sleeps:
-            year.at(wanted[number].last_start - lead - before, partial(year.goes_down, lasts))
+        for number, (lead, before, lasts) in wish.sleeps:
+            year.at(wish.wanted[number].last_start - lead - before, partial(year.goes_down, lasts))
         year.live()
         Judge(year).judge()
         store.close()
