@@ -88,9 +88,13 @@ class Desk:
         return list(self.server.store.find())
 
     @property
+    def tops(self) -> list[Message]:
+        messages = self.face.workspace.messages("ops")
+        return [one for one in messages if one.by_bot and not one.is_reply and not one.ephemeral_for]
+
+    @property
     def top(self) -> Message:
-        tops = [m for m in self.face.workspace.messages("ops") if m.by_bot and not m.is_reply and not m.ephemeral_for]
-        return tops[-1]
+        return self.tops[-1]
 
     def thread(self) -> list[str]:
         return [m.text for m in self.face.workspace.thread("ops", self.top.ts) if m.ts != self.top.ts]
@@ -116,7 +120,7 @@ class Desk:
     def until_buttons(self, *verbs: str) -> None:
         wanted = {f"run.{verb}" for verb in verbs}
         try:
-            wait_for(lambda: self.face.workspace.messages("ops") and wanted <= set(self.buttons()))
+            wait_for(lambda: self.tops and wanted <= set(self.buttons()))
         except AssertionError as error:
             raise AssertionError(f"wanted {verbs}, there is {self.buttons()} under {said(self.top)}") from error
 
