@@ -31,11 +31,14 @@ class OnCall(ABC):
     def acknowledge(self, run_id: str, *, actor: str, origin: str, call: str = "") -> None:
         """Somebody has seen what they were called for. ``call``: the key of that trouble; empty: all that there is.
 
+        Of one trouble each person says so once, however often they press.
+
         Raises NotNow when nothing calls for a person, or that does not any more.
         """
         run = self.run(run_id)
         judge = partial(must_call, troubles=troubles_of(run, self.events(run.id)), call=call)
-        self._ask("acknowledge", run.id, actor, origin, judge, call=call)
+        once = f"acknowledge:{run.id}:{call}:{actor}" if call else origin
+        self._ask("acknowledge", run.id, actor, once, judge, call=call)
 
     def take_over(self, run_id: str, *, actor: str, origin: str) -> None:
         """Whoever asks is in charge, and has seen all that people were called for."""
