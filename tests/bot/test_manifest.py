@@ -36,6 +36,8 @@ SCOPES = {
     "users_info": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
+    "views_push": set(),
+    "views_update": set(),
 }
 EVENTS = {"app_mention": {"app_mentions:read"}, "app_home_opened": set()}
 
