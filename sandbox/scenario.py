@@ -412,8 +412,14 @@ class Scenario(Part):
     people: list[PersonSpec] = [
         PersonSpec(id="U0ANA", name="ana", real_name="Ana Ortiz", groups=["operators"]),
         PersonSpec(id="U0BEN", name="ben", real_name="Ben Fischer", groups=["operators", "approvers"]),
-        PersonSpec(id="U0CHI", name="chi", real_name="Chi Nguyen", groups=["approvers", "admins", "on-call"]),
-        PersonSpec(id="U0DEV", name="dev", real_name="Dev Patel", groups=[]),
+        PersonSpec(
+            id="U0CHI",
+            name="chi",
+            real_name="Chi Nguyen",
+            groups=["approvers", "admins", "on-call"],
+            time_zone="America/New_York",
+        ),
+        PersonSpec(id="U0DEV", name="dev", real_name="Dev Patel", groups=[], time_zone="Asia/Kolkata"),
     ]
     start: StartSpec
     reactions: list[Reaction] = [Reaction(when="awaiting-approval", press="approve", person="ben", times=20)]
