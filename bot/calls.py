@@ -8,10 +8,10 @@ from typing import Final
 
 from bot.notices import FOR_EVER, Rows
 from bot.outbox import Item, Outbox
-from handlers.views.calls import render_call, render_call_over
+from handlers.views.calls import render_call, render_call_over, render_reminder_over
 from handlers.views.kit import Message
 from handlers.views.text import callable_owner
-from upgrade.calls import Call, CallPolicy, calls_of
+from upgrade.calls import Call, CallPolicy, calls_of, is_reminder
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent
 from upgrade.ports import Clock, StoredMessage
@@ -97,6 +97,8 @@ class Calls:
             brief: an earlier message of the thread is about the same, and says in the end what it was.
         """
         call, trouble = calls.get(row.key), troubles.get(_trouble(row))
+        if row.ts is not None and is_reminder(row.key) and call is None:
+            return self._outbox.edit(row, partial(render_reminder_over, run), FOR_EVER, urgent=False)
         if row.ts is None or trouble is None or (trouble.calls and call is None):
             return None
         over = not trouble.calls

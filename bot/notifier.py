@@ -248,11 +248,12 @@ class Notifier:
         glass = self._glass(run, events, rows) if behind else None
         entry = self._entry(run, events, rows, row) if behind else None
         steps = self._steps(run, events, rows) if behind else None
+        answers = self._answers(run, events, rows) if behind else None
         calls = self._people.deliver(run, rows, events, row)
         edit = None
         if behind:
             # Shown in full only with its thread, notice, calls and picture: until then the run counts as behind.
-            told = all(one is None for one in (entry, steps, notice, calls, glass))
+            told = all(one is None for one in (entry, steps, answers, notice, calls, glass))
             drawn = not self._pictures.due(run, rows)
             seq = run.last_seq if told and drawn else row.shown_seq
             urgent = run.status not in CAN_WAIT
@@ -260,7 +261,7 @@ class Notifier:
             if told and not drawn and edit is None:  # words first
                 return self._pictures.deliver(run, rows, events, row)
         dues = (self._notices.due_in(run, rows, events), self._people.due_in(run, events))
-        waits = (entry, steps, glass, notice, calls, edit, *dues)
+        waits = (entry, steps, answers, glass, notice, calls, edit, *dues)
         return min((wait for wait in waits if wait is not None), default=QUIET_SECONDS)
 
     def _render_run(self, run: UpgradeRun, events: Sequence[UpgradeEvent], problem: str) -> Message:
@@ -297,8 +298,9 @@ class Notifier:
             owner = self._audience_of(run.cluster).owner
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
-                seq = event.seq if event.kind is EventKind.STEP_STARTED else FOR_EVER  # edited as its step goes on
                 place, loud = (top.channel_id,), _asks_for_approval(event, run)
+                edited = loud or event.kind is EventKind.STEP_STARTED  # as its step goes on, or when it is answered
+                seq = event.seq if edited else FOR_EVER
                 item = Item(run.id, ENTRY, str(event.seq), made(message), place, top.ts, seq, broadcast=loud)
                 wait = self._outbox.post(item, rows.get((ENTRY, str(event.seq))))
                 if wait == 0.0 and event.kind in _REFUSED and event.actor and callable_owner(event.actor):
@@ -314,6 +316,18 @@ class Notifier:
             newest = FOR_EVER if over else story.newest
             if row is not None and row.ts is not None and row.shown_seq < newest:
                 waits.append(self._outbox.edit(row, partial(render_step, story, run), newest, urgent=over))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _answers(self, run: UpgradeRun, events: Sequence[UpgradeEvent], rows: Rows) -> float | None:
+        """Edit what asked the channel for an approval that is not waited for any more; None when none is left."""
+        waits = []
+        for event in events:
+            row = rows.get((ENTRY, str(event.seq))) if event.kind in _PLANS else None
+            asked = row is not None and row.ts is not None and row.shown_seq < FOR_EVER
+            if row is None or not asked or _asks_for_approval(event, run):
+                continue
+            if (message := render_entry(event, run, events, approvers=(), owner=None)) is not None:
+                waits.append(self._outbox.edit(row, made(message), FOR_EVER, urgent=False))
         return min((wait for wait in waits if wait is not None), default=None)
 
     # -- out of reach -------------------------------------------------------------------------------------------------

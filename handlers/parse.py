@@ -82,9 +82,10 @@ def parse(text: str) -> Command:
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """``take over`` is one word."""
-    if " ".join(words[:2]).lower() == Word.TAKE_OVER:
-        return [Word.TAKE_OVER, *words[2:]]
+    """``take over`` is one word, also with a hyphen."""
+    for length in (1, 2):
+        if " ".join(words[:length]).lower().replace("-", " ") == Word.TAKE_OVER:
+            return [Word.TAKE_OVER, *words[length:]]
     return list(words)
 
 
@@ -149,7 +150,7 @@ def parse_in_thread(text: str) -> RunWord | MuteCommand | NoteCommand:
     words = [word for word in words if not word.startswith("<@")]
     if first == Word.MUTE:
         return _mute("", words[1:])
-    if " ".join(words).lower() == Word.TAKE_OVER:
+    if _joined(words) == [Word.TAKE_OVER]:
         return Word.TAKE_OVER
     allowed = ", ".join((*RUN_WORDS, Word.MUTE, Word.NOTE))
     if len(words) != 1:

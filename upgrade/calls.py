@@ -17,6 +17,10 @@ from upgrade.troubles import CallKind, Rung, Trouble, troubles_of
 _REMINDED_AT: Final = {"half": 0.5, "three-quarters": 0.75}
 
 
+#: How the keys of reminders begin.
+_REMINDER: Final = "approval:"
+
+
 class CallPolicy(Value):
     """Whom to call and when, all counted from the moment at which the trouble began.
 
@@ -109,6 +113,11 @@ def calls_of(run: UpgradeRun, events: Sequence[UpgradeEvent], policy: CallPolicy
             calls += _stages(run, trouble, policy, quiet)
             calls += _repeats(run, trouble, policy, quiet, now)
     return tuple(sorted(calls, key=lambda call: (call.due_at, call.key)))
+
+
+def is_reminder(key: str) -> bool:
+    """Whether a call of that key brings an approval to mind that is waited for."""
+    return key.startswith(_REMINDER)
 
 
 def muted_until(events: Sequence[UpgradeEvent], now: datetime) -> datetime | None:
@@ -221,7 +230,7 @@ def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:
     ends = [*list(dues.values())[1:], over_at]
     for (name, due_at), until in zip(dues.items(), ends, strict=True):
         yield Call(
-            key=f"approval:{int(asked_at.timestamp())}:{name}",
+            key=f"{_REMINDER}{int(asked_at.timestamp())}:{name}",
             kind=CallKind.APPROVAL,
             to=to,
             due_at=due_at,

@@ -77,6 +77,12 @@ def call_lines(call: Call, run: UpgradeRun) -> list[str]:
     ]
 
 
+def render_reminder_over(run: UpgradeRun) -> Message:
+    """A reminder whose question nobody has to answer any more; what was decided stands in the thread."""
+    line = f"{Mark.CLOCK} *{esc(run.cluster.name)}*: approvers were reminded here; it does not wait for them any more."
+    return Message(line, [kit.section(line)])
+
+
 def render_call_over(trouble: Trouble, run: UpgradeRun, *, brief: bool = False) -> Message:
     """A call that nobody has to answer any more: who did, or that it is over; done only once its step is.
 

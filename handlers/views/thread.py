@@ -181,11 +181,21 @@ def _checked(told: _Told) -> str:
     return f"{mark} {what}: {', '.join([f'{found} in the way', *rest])}"
 
 
+#: What became of a plan that nobody approved.
+_VERDICTS: Final = {RunStatus.REJECTED: "It was rejected.", RunStatus.EXPIRED: "Nobody approved it in time."}
+
+
 def _ready(told: _Told) -> str:
-    line = f"Plan {told.short('digest')} is ready."
-    if told.run.status is not RunStatus.AWAITING_APPROVAL or told.run.expires_at is None:
-        return line
-    return f"{line} Approve or reject it with the buttons above until {local_time(told.run.expires_at)}."
+    """The channel is asked by it, once, so it says later what the answer was."""
+    line, run, digest = f"Plan {told.short('digest')} is ready.", told.run, told.text("digest")
+    if run.plan is not None and run.plan.digest != digest:
+        return f"{line} Another has taken its place."
+    if run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None and run.expires_at is not None:
+        return f"{line} Approve or reject it with the buttons above until {local_time(run.expires_at)}."
+    if verdict := _VERDICTS.get(run.status):
+        return f"{line} {verdict}"
+    approved = [person(one.by) for one in run.approvals if (one.gate, one.digest) == ("plan", digest)]
+    return f"{line} Approved by {', '.join(approved)}." if approved else line
 
 
 def _broke_glass(told: _Told) -> str:

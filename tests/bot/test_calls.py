@@ -18,7 +18,7 @@ from tests.handlers import samples
 from upgrade.calls import CallPolicy
 from upgrade.events import EventKind
 from upgrade.gates import GateTerms
-from upgrade.run import RunStatus, StepState, StepStatus
+from upgrade.run import Approval, RunStatus, StepState, StepStatus
 
 STEP = "control-plane@1.35"
 MINUTE = timedelta(minutes=1)
@@ -98,8 +98,11 @@ def test_the_channel_hears_once_of_each_decision_that_is_needed(face: SlackFace,
     ready = {"status": RunStatus.AWAITING_APPROVAL, "waiting_for": "plan"}
     story.tell(EventKind.PLAN_READY, data={"digest": plan.digest}, plan=plan, expires_at=clock.time, **ready)
     deliver(notifier)
+    assert ["Approve or reject it" in one.text for one in thread_of(face, top_of(face)) if one.broadcast] == [True]
     begun: dict[str, Any] = {"status": RunStatus.RUNNING, "waiting_for": None, "started_at": clock.time}
-    story.tell(EventKind.APPROVAL_GIVEN, actor="U0CY", data={"gate": "plan", "digest": plan.digest}, **begun)
+    approval = Approval(gate="plan", digest=plan.digest, by="U0CY", at=clock.time)
+    data = {"gate": "plan", "digest": plan.digest}
+    story.tell(EventKind.APPROVAL_GIVEN, actor="U0CY", data=data, approvals=(approval,), **begun)
     deliver(notifier)
     gate = plan.phases[-1].gate or ""
     waits = {"status": RunStatus.AWAITING_APPROVAL, "waiting_for": gate}
@@ -108,12 +111,13 @@ def test_the_channel_hears_once_of_each_decision_that_is_needed(face: SlackFace,
     clock.time += 300 * MINUTE
     deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: POLICY))
     loud = [one.text for one in thread_of(face, top_of(face)) if one.broadcast]
-    assert [("Approve or reject it" in text, "needs you" in text) for text in loud] == [(True, False), (False, True)]
+    assert [("Approved by <@U0CY>." in text, "needs you" in text) for text in loud] == [(True, False), (False, True)]
     assert len(calls_in(face)) > 1, "those who are called later are called in the thread"
 
 
 def reminders_in(face: SlackFace) -> list[str]:
-    return [one.text for one in thread_of(face, top_of(face)) if "still waits" in one.text]
+    told = (one.text for one in thread_of(face, top_of(face)))
+    return [text for text in told if "still waits" in text or "were reminded here" in text]
 
 
 def test_those_who_may_approve_are_reminded_twice_of_a_plan_and_of_a_gate_and_not_after_the_decision(
@@ -160,7 +164,8 @@ def test_those_who_may_approve_are_reminded_twice_of_a_plan_and_of_a_gate_and_no
     assert told.startswith("⏳ <@U0CY> <!subteam^S0APPROVERS> *prod-eu*: “")
     assert "then it pauses" in told
     story.tell(EventKind.GATE_PASSED, status=RunStatus.RUNNING, waiting_for=None, expires_at=None)
-    assert len(passes(2 * hour)) == 3
+    over = "🕒 *prod-eu*: approvers were reminded here; it does not wait for them any more."
+    assert passes(2 * hour) == [over] * 3
 
 
 def test_who_cannot_be_told_directly_is_called_in_the_thread_and_nothing_waits(face: SlackFace, story: Story) -> None:

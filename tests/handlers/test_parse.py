@@ -129,6 +129,7 @@ def _refusal(read: Callable[[str], object], text: str) -> CommandUnclear | None:
         ("HELP", HelpCommand()),
         ("help Schedule", HelpCommand(Word.SCHEDULE)),
         ("help take over", HelpCommand(Word.TAKE_OVER)),
+        ("Take-Over r-1", RunCommand(Word.TAKE_OVER, "r-1")),
         ("check prod-eu", ClusterCommand(Word.CHECK, "prod-eu")),
         ("Start prod-eu TO v1.36", ClusterCommand(Word.START, "prod-eu", KubernetesVersion(1, 36))),
         (
@@ -264,7 +265,7 @@ def test_what_is_no_command_is_refused_with_the_word_and_the_way_out(text: str, 
 def test_a_mention_in_a_thread_steers_the_run() -> None:
     assert parse_in_thread("<@U0BOT> pause") is Word.PAUSE
     assert parse_in_thread("  <@U0BOT>  RESUME ") is Word.RESUME
-    assert parse_in_thread("<@U0BOT> take over") is Word.TAKE_OVER
+    assert parse_in_thread("<@U0BOT> take over") is parse_in_thread("<@U0BOT> take-over") is Word.TAKE_OVER
     assert parse_in_thread("<@U0BOT> mute 30m") == MuteCommand("", timedelta(minutes=30))
     assert parse_in_thread("<@U0BOT> note the disk of <@U0ADA> is full") == NoteCommand(
         "", "the disk of <@U0ADA> is full"

@@ -561,16 +561,37 @@ def test_a_pause_calls_whoever_is_in_charge_unless_it_is_theirs(
 
 def test_a_plan_that_waits_says_until_when_and_for_whom() -> None:
     run = samples.run(RunStatus.AWAITING_APPROVAL, expires_at=NOW + timedelta(hours=24))
+    assert run.plan is not None
+    ready = samples.event(EventKind.PLAN_READY, digest=run.plan.digest)
     until = "|2026-11-21 09:00 UTC>"
     said = words_of(render_run(run, [], approvers=("S0SRE", "U0BEN")))
     assert "Waiting for approval until <!date^" in said
     assert until in said
     assert "Approvers: <!subteam^S0SRE>, <@U0BEN>; not whoever asked for it" in said
-    entry = render_entry(samples.event(EventKind.PLAN_READY), run, approvers=("S0SRE",))
+    entry = render_entry(ready, run, approvers=("S0SRE",))
     assert entry is not None
     assert until in entry.text
     begun = samples.run(RunStatus.RUNNING)
     assert "Approvers" not in words_of(render_run(begun, [], approvers=("S0SRE",)))
+
+
+@pytest.mark.parametrize(
+    ("told", "told_of"),
+    [
+        ({"status": RunStatus.REJECTED}, "It was rejected."),
+        ({"status": RunStatus.EXPIRED}, "Nobody approved it in time."),
+        ({"status": RunStatus.RUNNING, "started_at": NOW}, "Approved by <@U0BEN>."),
+        ({"status": RunStatus.AWAITING_APPROVAL, "plan": samples.two_hops(gate=True)}, "Another has taken its place."),
+    ],
+)
+def test_what_asked_for_an_approval_says_what_the_answer_was(told: dict[str, Any], told_of: str) -> None:
+    run = samples.run(RunStatus.AWAITING_APPROVAL)
+    assert run.plan is not None
+    ready = samples.event(EventKind.PLAN_READY, digest=run.plan.digest)
+    approval = Approval(gate="plan", digest=run.plan.digest, by="U0BEN", at=NOW)
+    entry = render_entry(ready, run.model_copy(update={"approvals": (approval,), **told}))
+    assert entry is not None
+    assert entry.text.endswith(f"is ready. {told_of}")
 
 
 def test_a_run_that_is_blocked_at_once_does_not_say_that_its_plan_is_ready() -> None:
