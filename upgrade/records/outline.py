@@ -12,6 +12,7 @@ from upgrade.plan import Phase
 from upgrade.records.record import Record, aws_calls, digests
 from upgrade.reports.words import lasting, utc
 from upgrade.run import UpgradeRun
+from upgrade.troubles import troubles_of
 
 #: A record leaves nothing out; what is longer than that is no text but a flood.
 LONGEST: Final = 20_000
@@ -54,9 +55,10 @@ def _table(title: str, heads: tuple[str, ...], rows: Rows, none: str = "There is
 
 
 def _decisions(record: Record) -> Rows:
+    happened = {trouble.key: trouble.reason for trouble in troubles_of(record.run, record.events)}
     for one in record.audit.decisions:
         counted = f" ({one.given} of {one.needed})" if one.needed is not None else ""
-        told = (f"{one.what}{counted}", one.subject, one.reason, one.digest[:12])
+        told = (f"{one.what}{counted}", happened.get(one.subject, one.subject), one.reason, one.digest[:12])
         yield utc(one.at), one.actor, *told, _in_view(one)
 
 

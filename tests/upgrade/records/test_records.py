@@ -210,6 +210,12 @@ def test_markdown_tells_it_in_tables() -> None:
     assert "| req-2 |" in text
 
 
+def test_an_acknowledgement_says_what_of() -> None:
+    seen = event(EventKind.CALL_ACKNOWLEDGED, 10, actor="U-CALLED", call="failed:8")
+    text = render(record(events=(*whole(), seen)), Form.HTML)
+    assert f"<bdi>acknowledged</bdi></td><td><bdi>{CONTROL_PLANE.id} failed: Ec2LaunchFailure</bdi>" in text
+
+
 def test_how_long_people_were_waited_for_stands_apart() -> None:
     phase = {"phase": "control-plane@1.35", "title": "Control plane to 1.35"}
     events = (
