@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -201,9 +202,10 @@ class Notifier:
                 if self._loop.stopping:
                     return 0.0
                 self._breathe()
-                wait = self._deliver(run_id)
-                self._looked[run_id] = (version, self._outbox.pacing.clock() + wait)
-                delay = min(delay, wait)
+                self._looked[run_id] = (version, self._outbox.pacing.clock() + self._deliver(run_id))
+            # Also of runs that were not looked at now: what they wait for may come sooner.
+            soonest = min((due_at for _, due_at in self._looked.values()), default=math.inf)
+            delay = min(delay, max(0.0, soonest - self._outbox.pacing.clock()))
             digest = self._digests.deliver(self._outbox) if self._digests else None
             delay = delay if digest is None else min(delay, digest)
             if agenda and time.monotonic() - self._calls.answered_at > QUIET_SECONDS:

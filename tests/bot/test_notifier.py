@@ -256,6 +256,19 @@ def test_no_fault_loses_or_doubles_a_message(
         assert "Checking" in top_of(face).text
 
 
+def test_what_waits_for_slacks_pace_is_not_put_off_by_a_pass_that_has_nothing_to_do(
+    face: SlackFace, story: Story
+) -> None:
+    notifier = notifier_of(face, story, pacing=Pacing(lambda: 100.0))
+    story.begin()
+    for _ in range(9):
+        story.tell(EventKind.NOTE_ADDED, actor="U0BEN", data={"text": "more than goes out at once"})
+    while (paced := notifier.deliver_once()) == 0:
+        pass
+    assert 0 < paced < 5
+    assert 0 < notifier.deliver_once() <= paced
+
+
 def test_an_outage_is_waited_out_and_told_to_the_engine(face: SlackFace, story: Story) -> None:
     clock = FixedClock()
     woken: list[bool] = []

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any, Final, NamedTuple, cast
 from zoneinfo import ZoneInfo
@@ -138,13 +139,17 @@ class Process:
         self._runner._pool, self._runner._dispatch = AtOnce(), lambda: None
         self.service.start_engine()
 
-    def settle(self) -> None:
-        """Until nothing more is due before the next tick. Raises Died."""
+    def settle(self, answered: Callable[[], bool]) -> None:
+        """Until nothing more is due before the next tick. Raises Died.
+
+        Args:
+            answered: what people say to what they were told; whether anybody said anything.
+        """
         for _ in range(300):
             self._runner._woken = False
             engine = self._runner._hand_out()
             delay = self.notifier.deliver_once()
-            if self._runner._woken:
+            if self._runner._woken or (delay > 0 and answered()):
                 continue
             delay = min(delay, engine if engine < 1 else delay)
             if delay >= 3:
@@ -220,17 +225,12 @@ class Year:
 
     def pass_(self) -> None:
         """All that is due, and what people say to it, until all rests or the process dies."""
-        try:
-            self.settled()
-        except Died:
-            self.goes_down(self.naps.pop(0) if self.naps else timedelta(0))
-
-    def settled(self) -> None:
         if self.process is None:
             return
-        self.process.settle()
-        while sum(self.answer(run) for run in self.process.service.status()):
-            self.process.settle()
+        try:
+            self.process.settle(partial(self.answered, self.process.service))
+        except Died:
+            self.goes_down(self.naps.pop(0) if self.naps else timedelta(0))
 
     def goes_down(self, lasts: timedelta) -> None:
         if self.process is None:
@@ -245,6 +245,9 @@ class Year:
             self.process = Process(self, self.lives.pop(0) if self.lives else 0)
 
     # -- people -------------------------------------------------------------------------------------------------------
+
+    def answered(self, service: UpgradeService) -> bool:
+        return sum(self.answer(run) for run in service.status()) > 0
 
     def answer(self, run: UpgradeRun) -> bool:
         """Approve what waits, give up what has begun, have what was missed two days later."""
