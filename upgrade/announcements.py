@@ -179,12 +179,13 @@ def _state(run: UpgradeRun) -> NoticeState:
 
 
 def _goes_on_at(run: UpgradeRun) -> datetime | None:
+    """When a run that rests goes on by itself: its windows open, and its bake is over."""
     if run.status is not RunStatus.RUNNING or run.intent is not Intent.GO:
         return None
     ends = [run.window_opens_at] if "window" in run.holds else []
     for _, step in run.plan.steps() if run.plan else ():
         if isinstance(step, BakeStep) and run.step(step.id).status is StepStatus.FOLLOWING:
-            since = baking_since(run, step) or run.step(step.id).started_at
+            since = baking_since(run, step)
             ends += [goes_on_at(run, step, since)] if since else []
     return max((end for end in ends if end is not None), default=None)
 

@@ -27,13 +27,13 @@ def bake_before(what: Literal["hop", "nodes"], version: KubernetesVersion, polic
 
 
 def baking_since(run: UpgradeRun, step: BakeStep) -> datetime | None:
-    """When the last step before this bake was over; None when none is."""
+    """When the last step before this bake was over, else when it began itself; None when neither is known."""
     ends = []
     for _, other in run.plan.steps() if run.plan else ():
         if other.id == step.id:
             break
         ends.append(run.step(other.id).finished_at)
-    return max((end for end in ends if end is not None), default=None)
+    return max((end for end in ends if end is not None), default=run.step(step.id).started_at)
 
 
 def baked_at(run: UpgradeRun, step: BakeStep, since: datetime) -> datetime:

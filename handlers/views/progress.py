@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from handlers.views.limits import fit
-from handlers.views.rests import holding_freeze, rest_taken
-from handlers.views.text import about, code, count, duration, esc, local_time, person, progress_text
+from handlers.views.rests import holding_freeze, progress_line, rest_taken
+from handlers.views.text import about, code, count, duration, esc, local_time, person
 from upgrade.estimate import Basis, basis_of, total_minutes
 from upgrade.findings import Finding, without_waived
 from upgrade.plan import (
@@ -232,9 +232,9 @@ def _under_way(run: UpgradeRun, phase: Phase) -> str:
         state = run.step(step.id)
         if state.status in (StepStatus.STARTING, StepStatus.FOLLOWING):
             if len(steps) > 1:
-                lines.append(f"{step_title(step)}: {progress_text(state.progress or 'under way')}")
+                lines.append(f"{step_title(step)}: {progress_line(run, step.id) or 'under way'}")
             elif state.progress:
-                lines.append(progress_text(state.progress))
+                lines.append(progress_line(run, step.id))
         elif state.status in (StepStatus.BLOCKED, StepStatus.FAILED):
             why = "; ".join(state.reasons) or state.progress or state.status.value
             lines.append(f"{step_title(step)}: {fit(esc(why), _DETAIL)}")
@@ -328,7 +328,7 @@ def _running(run: UpgradeRun) -> str:
     if going and all(step_id.startswith("confirm/") for step_id in going):
         return f"{Mark.WAITING} Waiting for a person: {', '.join(title_of(run.plan, step_id) for step_id in going)}"
     if going and all(step_id.startswith("bake") for step_id in going):
-        return f"{Mark.CLOCK} Resting: {fit('; '.join(progress_text(run.step(one).progress) for one in going), _LINE)}"
+        return f"{Mark.CLOCK} Resting: {fit('; '.join(progress_line(run, one) for one in going), _LINE)}"
     number, total = phase_number(run)
     left = minutes_left(run)
     basis = estimate_basis(_left_of(run, run.plan)) if run.plan else ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from handlers.views.text import code, duration, esc, local_time, person
+from upgrade.bake import baked_at, baking_since
 from upgrade.freeze import Freeze
 from upgrade.plan import BakeStep, UpgradePlan
 from upgrade.run import RunStatus, UpgradeRun
@@ -33,6 +34,16 @@ def rest_taken(run: UpgradeRun) -> timedelta:
     bakes = [run.step(step.id) for _, step in run.plan.steps() if step.kind == "bake"] if run.plan else []
     spans = [one.finished_at - one.started_at for one in bakes if one.started_at and one.finished_at]
     return sum(spans, timedelta(0))
+
+
+def progress_line(run: UpgradeRun, step_id: str) -> str:
+    """What a step says of itself, as mrkdwn; of a bake, until when in each reader's time zone."""
+    said, steps = run.step(step_id).progress, run.plan.steps() if run.plan else ()
+    bake = next((step for _, step in steps if isinstance(step, BakeStep) and step.id == step_id), None)
+    since = baking_since(run, bake) if bake else None
+    if not said or bake is None or since is None:
+        return esc(said)
+    return f"Watching {bake.version} until {local_time(baked_at(run, bake, since))}."
 
 
 def rest_of(step: BakeStep) -> str:

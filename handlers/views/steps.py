@@ -10,7 +10,8 @@ from typing import Final
 from handlers.views import kit
 from handlers.views.kit import Message
 from handlers.views.progress import Mark, title_of
-from handlers.views.text import code, duration, esc, person, progress_text
+from handlers.views.rests import progress_line
+from handlers.views.text import code, duration, esc, person
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import ConfirmStep
 from upgrade.run import StepStatus, UpgradeRun
@@ -94,7 +95,7 @@ def _lines(story: StepStory, run: UpgradeRun) -> Iterator[str]:
         held = state.status is StepStatus.BLOCKED
         yield f"{Mark.BLOCKED if held else Mark.RUNNING} {title}{_attempt(story)}"
         if state.progress:
-            yield progress_text(state.progress)
+            yield progress_line(run, story.step_id)
         if adopted := story.last(EventKind.UPDATE_ADOPTED):
             yield f"🔁 Following update {code(adopted.data.get('update_id', ''))}, which was already under way"
 

@@ -13,8 +13,6 @@ _GROUP = re.compile(r"S[A-Z0-9]{2,20}")
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")
 
-_INSTANT = re.compile(r"\b(2\d{3}-\d{2}-\d{2} \d{2}:\d{2}) UTC\b")
-
 #: As in a report.
 count = words.count
 duration = report_words.lasting
@@ -67,18 +65,6 @@ def link(url: str, label: str) -> str:
 def local_time(at: datetime) -> str:
     """An instant in each reader's own time zone; UTC where Slack cannot."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{utc(at)}>"
-
-
-def progress_text(value: object) -> str:
-    """What a step says of itself as mrkdwn; instants in it (``2026-11-24 21:00 UTC``) in each reader's time zone."""
-    return _INSTANT.sub(_instant, esc(value))
-
-
-def _instant(found: re.Match[str]) -> str:
-    try:
-        return local_time(datetime.fromisoformat(f"{found[1]}+00:00"))
-    except ValueError:  # in no calendar
-        return found[0]
 
 
 def until(day: date | None) -> str:

@@ -121,7 +121,7 @@ RESTING = {
     f"addon/coredns@{samples.ADDONS['coredns']}": samples.done(2, NOW),
     f"verify@{V35}": samples.done(1, NOW),
     f"bake@{V35}": StepState(
-        status=StepStatus.FOLLOWING, started_at=NOW, progress="Watching 1.35 until 2026-11-21 09:00 UTC."
+        status=StepStatus.FOLLOWING, started_at=NOW, progress="Watching 1.35 until 2026-11-21 09:11 UTC."
     ),
 }
 RUNS: dict[str, UpgradeRun] = {

@@ -13,7 +13,7 @@ from upgrade.run import Done, Outcome, Wait
 class BakeKind(Watching[BakeStep]):
     def follow(self, step: BakeStep, context: StepContext) -> Outcome:
         """People and their alerts do the watching; the run looks at the cluster again before its next change."""
-        since = baking_since(context.run, step) or context.state.started_at or context.now
+        since = baking_since(context.run, step) or context.now
         over = baked_at(context.run, step, since).astimezone(UTC)
         left = (over - context.now).total_seconds()
         if left <= 0:
