@@ -10,6 +10,7 @@ from upgrade.cluster import ClusterSnapshot
 from upgrade.components import cluster_autoscaler
 from upgrade.data_files import read_data
 from upgrade.errors import FactUnknown
+from upgrade.gates import PLAN_GATE
 from upgrade.nodes import NodeKind, node_sets
 from upgrade.plan import ChecklistItem
 from upgrade.pod_templates import pod_templates
@@ -106,7 +107,7 @@ def unticked(run: UpgradeRun, gate: str | None, ticked: Collection[str] = ()) ->
     Only the gate of the plan itself asks for it, and only where the environment wants so. ``ticked``: ids of items that
     come with the decision.
     """
-    if run.plan is None or run.policy.checklist != "required" or any(one.gate == gate for one in run.plan.phases):
+    if run.plan is None or run.policy.checklist != "required" or gate != PLAN_GATE:
         return ()
     done = {tick.item for tick in run.ticks}.union(ticked)
     return tuple(item for item in run.plan.checklist if item.id not in done)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Tag, model_validator
 
 from upgrade.facts import Value
 
+#: The gate of the plan itself; all others are named after their phase.
+PLAN_GATE: Final = "plan"
 #: Kinds of phase; ``first-control-plane`` and ``hop`` are the first control plane of a plan, and each one after it.
 GatePlace = Literal["control-plane", "add-ons", "nodes", "first-control-plane", "hop"]
 

@@ -350,6 +350,10 @@ class UpgradePlan(Value):
             for step in phase.steps:
                 yield phase, step
 
+    def behind(self, gate: str | None) -> Phase | None:
+        """The phase that waits at ``gate``; None at that of the plan itself, and at one that no phase has."""
+        return next((phase for phase in self.phases if gate is not None and phase.gate == gate), None)
+
     def updates(self, step_id: str) -> bool:
         """Whether that step starts an update at EKS, which nobody can cancel (C-38)."""
         try:

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from upgrade.engine.course import PLAN_GATE
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.facts import Value
+from upgrade.gates import PLAN_GATE
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 
 

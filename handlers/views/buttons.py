@@ -173,5 +173,4 @@ def approval_text(run: UpgradeRun) -> str:
 
 def _waiting_phase(run: UpgradeRun) -> Phase | None:
     """The phase whose gate is open; None when it is the plan itself, or nothing waits."""
-    phases = run.plan.phases if run.plan else ()
-    return next((phase for phase in phases if phase.gate and phase.gate == run.waiting_for), None)
+    return run.plan.behind(run.waiting_for) if run.plan else None

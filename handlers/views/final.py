@@ -16,6 +16,7 @@ from handlers.views.progress import Mark, gate_title, in_words, progress_of, sta
 from handlers.views.text import duration, esc, local_time, person, until, utc
 from upgrade.audit import Audit, Decision, PhaseTime, audit
 from upgrade.events import UpgradeEvent
+from upgrade.gates import PLAN_GATE
 from upgrade.run import UpgradeRun
 
 _RESULTS = {Mark.DONE: "done", Mark.FAILED: "failed", Mark.PENDING: "not begun", Mark.BLOCKED: "blocked"}
@@ -83,9 +84,9 @@ def _decisions(run: UpgradeRun, record: Audit) -> Iterator[str]:
 
 
 def _decided(run: UpgradeRun, decision: Decision) -> str:
-    gates = [phase.gate for phase in run.plan.phases if phase.gate] if run.plan else []
-    named = gate_title(run, decision.subject) if decision.subject in gates else in_words(run.plan, decision.subject)
-    subject = "" if decision.subject in ("", "plan") else f": {named}"
+    at_gate = run.plan is not None and run.plan.behind(decision.subject) is not None
+    named = gate_title(run, decision.subject) if at_gate else in_words(run.plan, decision.subject)
+    subject = "" if decision.subject in ("", PLAN_GATE) else f": {named}"
     because = f", because {esc(decision.reason)}" if decision.reason else ""
     told = f"{decision.what.capitalize()} by {person(decision.actor)}{until(decision.until)}{subject}{because}"
     return f"{told} ({local_time(decision.at)})"

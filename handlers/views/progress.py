@@ -13,6 +13,7 @@ from handlers.views.rests import holding_freeze, progress_line, rest_taken
 from handlers.views.text import about, code, count, duration, esc, local_time, person
 from upgrade.estimate import Basis, basis_of, total_minutes
 from upgrade.findings import Finding, without_waived
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import (
     AddonStep,
     AnnounceStep,
@@ -137,9 +138,8 @@ def in_words(plan: UpgradePlan | None, text: str) -> str:
 
 def gate_title(run: UpgradeRun, gate: str | None) -> str:
     """The gate as people know it: the plan, or the title of the phase that waits."""
-    phases = run.plan.phases if run.plan else ()
-    title = next((phase.title for phase in phases if phase.gate == gate), gate)
-    return "the plan" if gate in (None, "", "plan") else f"“{esc(title)}”"
+    phase = run.plan.behind(gate) if run.plan else None
+    return "the plan" if gate in (None, "", PLAN_GATE) else f"“{esc(phase.title if phase else gate)}”"
 
 
 def way(plan: UpgradePlan) -> str:
@@ -311,7 +311,7 @@ def _blocked(run: UpgradeRun) -> str:
 
 def _awaiting(run: UpgradeRun) -> str:
     needed = run.plan.approvals if run.plan else run.policy.approvals
-    gate = f" of {gate_title(run, run.waiting_for)}" if run.waiting_for not in (None, "plan") else ""
+    gate = f" of {gate_title(run, run.waiting_for)}" if run.waiting_for not in (None, PLAN_GATE) else ""
     given = f" ({approvals_given(run)} of {needed} given)" if needed > 1 else ""
     until = f" until {local_time(run.expires_at)}" if run.expires_at else ""
     wanted = run.started_at is None and run.wanted_at

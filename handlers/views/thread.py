@@ -17,6 +17,7 @@ from handlers.views.progress import Mark, gate_title, in_words, title_of
 from handlers.views.steps import ANNOUNCE, because, in_a_story, render_step, stories_of, took
 from handlers.views.text import code, count, esc, link, local_time, person
 from upgrade.events import EventKind, UpgradeEvent
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import Scope
 from upgrade.run import RunStatus, UpgradeRun
 
@@ -194,7 +195,7 @@ def _ready(told: _Told) -> str:
         return f"{line} Approve or reject it with the buttons above until {local_time(run.expires_at)}."
     if verdict := _VERDICTS.get(run.status):
         return f"{line} {verdict}"
-    approved = [person(one.by) for one in run.approvals if (one.gate, one.digest) == ("plan", digest)]
+    approved = [person(one.by) for one in run.approvals if (one.gate, one.digest) == (PLAN_GATE, digest)]
     return f"{line} Approved by {', '.join(approved)}." if approved else line
 
 

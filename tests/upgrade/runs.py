@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from upgrade.eks import ClusterId
-from upgrade.engine.course import PLAN_GATE
 from upgrade.findings import CheckResult, Finding, Report, Stops, Verdict
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import (
     AddonStep,
     AnnounceStep,

@@ -9,10 +9,10 @@ from typing import Any
 
 from tests.upgrade.fakes import FakeAccess, FakeCluster, FakeClusters, FakeDelivery, ManualClock
 from upgrade.checklist import unticked
-from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.settings import EngineSettings
 from upgrade.engine.worker import RunWorker
 from upgrade.events import EventKind, UpgradeEvent
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import PlanRequest, UpgradePolicy
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.service import ConfiguredCluster, UpgradeService

@@ -10,7 +10,6 @@ from tests.upgrade.fakes import FakeCluster, ManualClock, cluster_named
 from tests.upgrade.snapshots import healthy_snapshot
 from tests.upgrade.story import Story
 from upgrade.eks import ClusterId, Issue
-from upgrade.engine.course import PLAN_GATE
 from upgrade.errors import (
     AmbiguousCluster,
     DecisionOutdated,
@@ -25,6 +24,7 @@ from upgrade.errors import (
 )
 from upgrade.events import EventKind
 from upgrade.findings import Report
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import PlanRequest, Scope
 from upgrade.run import RunStatus
 from upgrade.service import ConfiguredCluster, PlanResult, UpgradeService

@@ -13,7 +13,7 @@ from typing import Final
 
 from upgrade.bake import baking_since, goes_on_at
 from upgrade.engine.approvals import ask_again, break_glass, decide, lapsed, waive
-from upgrade.engine.course import PLAN_GATE, current_phase, failed_steps, is_closed, under_way
+from upgrade.engine.course import current_phase, failed_steps, is_closed, under_way
 from upgrade.engine.draft import Draft
 from upgrade.engine.gates import leave_gate, reach_gate
 from upgrade.engine.hands import acknowledge, add_note, mute, take_over
@@ -45,6 +45,7 @@ from upgrade.engine.signals import (
     WindowChanged,
 )
 from upgrade.events import EventKind, UpgradeEvent
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import BakeStep, Phase
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from upgrade.checklist import unticked
-from upgrade.engine.course import PLAN_GATE, effective_phases, first_change
+from upgrade.engine.course import effective_phases, first_change
 from upgrade.engine.draft import Draft
 from upgrade.engine.schedule import schedule_approved, unschedule
 from upgrade.engine.signals import DecisionGiven, GlassBroken, WaiverGiven
 from upgrade.events import EventKind
 from upgrade.findings import without_waived
-from upgrade.gates import GateTerms
+from upgrade.gates import PLAN_GATE, GateTerms
 from upgrade.plan import UpgradePlan, Waiver
 from upgrade.rest import difference
 from upgrade.run import Approval, BrokenGlass, RunStatus, Tick, UpgradeRun
@@ -168,8 +168,8 @@ def _fresh_ticks(draft: Draft, plan: UpgradePlan, signal: DecisionGiven) -> tupl
 
 def terms_of(run: UpgradeRun, gate: str | None) -> GateTerms:
     """How ``gate`` is kept; that of the plan, and one that is a word in the policy, waits for an approval."""
-    phases = run.plan.phases if run.plan and gate else ()
-    return next((one.gate_terms for one in phases if one.gate == gate and one.gate_terms), GateTerms())
+    phase = run.plan.behind(gate) if run.plan else None
+    return (phase.gate_terms if phase else None) or GateTerms()
 
 
 def named_for(run: UpgradeRun, gate: str) -> tuple[str, ...]:

@@ -13,8 +13,6 @@ from upgrade.plan import TRACELESS, ControlPlaneStep, Phase, Step, UpgradePlan
 from upgrade.run import AbortPreview, Intent, RunStatus, StepState, StepStatus, UnderWay, UpgradeRun
 from upgrade.versions import KubernetesVersion
 
-#: The gate of the plan itself; all others are named after their phase.
-PLAN_GATE: Final = "plan"
 SETTLED: Final = frozenset({StepStatus.DONE, StepStatus.SKIPPED})
 #: How long before its start a scheduled run looks at its cluster (docs/decisions/0007).
 LOOKS_AHEAD: Final = (timedelta(hours=24), timedelta(hours=2))

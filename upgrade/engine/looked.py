@@ -13,13 +13,14 @@ from upgrade.engine.approvals import (
     mark_checked_for_start,
     replace_plan,
 )
-from upgrade.engine.course import PLAN_GATE, back_off, current_phase
+from upgrade.engine.course import back_off, current_phase
 from upgrade.engine.draft import Draft
 from upgrade.engine.gates import tell_new_findings
 from upgrade.engine.schedule import miss, schedule, schedule_approved
 from upgrade.engine.signals import ChecksFinished
 from upgrade.events import EventKind
 from upgrade.findings import Finding, Report, without_waived
+from upgrade.gates import PLAN_GATE
 from upgrade.run import RunStatus, UpgradeRun
 from upgrade.work_times import work_times_of
 

@@ -24,7 +24,7 @@ from tests.upgrade.runs import (
 )
 from upgrade.eks import EksUpdate, UpdateSubject
 from upgrade.engine.advance import advance
-from upgrade.engine.course import PLAN_GATE, AttendStep, LookAtCluster, back_off, next_work, step_token
+from upgrade.engine.course import AttendStep, LookAtCluster, back_off, next_work, step_token
 from upgrade.engine.outcomes import GROUPS_MUST_MATCH
 from upgrade.engine.signals import (
     ChecksFinished,
@@ -44,6 +44,7 @@ from upgrade.engine.signals import (
     WindowChanged,
 )
 from upgrade.events import EventKind, UpgradeEvent
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import UpgradePolicy
 from upgrade.run import (
     Approval,

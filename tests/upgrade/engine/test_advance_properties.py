@@ -13,7 +13,7 @@ from tests.upgrade.runs import NOW, make_finding, make_plan, make_report, make_r
 from upgrade.eks import EksUpdate, UpdateSubject
 from upgrade.engine.advance import advance
 from upgrade.engine.approvals import counted
-from upgrade.engine.course import PLAN_GATE, START_GRACE, AttendStep, LookAtCluster, next_work, under_way
+from upgrade.engine.course import START_GRACE, AttendStep, LookAtCluster, next_work, under_way
 from upgrade.engine.outcomes import GROUPS_MUST_MATCH
 from upgrade.engine.signals import (
     ChecksFinished,
@@ -35,6 +35,7 @@ from upgrade.engine.signals import (
 )
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.freeze import Freeze
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import UpgradePlan
 from upgrade.run import Approval, Blocked, Done, Failed, Intent, Outcome, RunStatus, StepStatus, UpgradeRun, Wait
 

@@ -20,7 +20,6 @@ from tests.upgrade.runs import (
     make_run,
 )
 from upgrade.engine.advance import advance
-from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.signals import (
     CallAcknowledged,
     ChecksFinished,
@@ -46,6 +45,7 @@ from upgrade.engine.signals import (
     WindowChanged,
 )
 from upgrade.freeze import Freeze
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import UpgradePolicy
 from upgrade.run import Done, RunStatus, StepStatus, UpgradeRun
 

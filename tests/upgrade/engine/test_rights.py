@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.upgrade.fakes import FakeAccess
 from tests.upgrade.runs import NOW, make_plan, make_run
-from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.rights import waits_for
+from upgrade.gates import PLAN_GATE
 from upgrade.run import Approval, RunStatus
 
 PLAN = make_plan()

@@ -15,10 +15,10 @@ from tests.patience import LONGEST, wait_for
 from tests.upgrade.fakes import FakeAccess, FakeClusters, FakeDelivery, cluster_named
 from tests.upgrade.snapshots import TAKEN_AT
 from upgrade.engine.clock import ScaledClock
-from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.settings import EngineSettings
 from upgrade.errors import TemporaryError
 from upgrade.events import EventKind
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import PlanRequest, Scope, UpgradePolicy
 from upgrade.run import RunStatus, StepStatus, UpgradeRun
 from upgrade.service import ConfiguredCluster, UpgradeService

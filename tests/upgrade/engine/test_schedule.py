@@ -9,7 +9,7 @@ import pytest
 
 from tests.upgrade.runs import CONTROL_PLANE, NOW, done, following, make_finding, make_plan, make_report, make_run
 from upgrade.engine.advance import advance
-from upgrade.engine.course import PLAN_GATE, START_GRACE, LookAtCluster, back_off, next_work
+from upgrade.engine.course import START_GRACE, LookAtCluster, back_off, next_work
 from upgrade.engine.signals import (
     ChecksFinished,
     DecisionGiven,
@@ -24,6 +24,7 @@ from upgrade.engine.signals import (
 )
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.freeze import Freeze
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import UpgradePlan, UpgradePolicy
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
 

@@ -11,10 +11,10 @@ from tests.upgrade.runs import NOW, UP_TO_NODES, make_finding, make_plan, make_r
 from upgrade.audit import audit
 from upgrade.checklist import items_for, unticked
 from upgrade.engine.advance import advance
-from upgrade.engine.course import PLAN_GATE
 from upgrade.engine.requests import signal_of
 from upgrade.engine.signals import ChecksFinished, DecisionGiven, WaiverGiven
 from upgrade.events import UpgradeEvent
+from upgrade.gates import PLAN_GATE
 from upgrade.plan import ChecklistItem, UpgradePolicy
 from upgrade.ports import InboxRow
 from upgrade.run import RunStatus, Tick, UpgradeRun
