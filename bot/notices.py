@@ -111,11 +111,13 @@ class Notices:
             dues.append(notice.due_at)
         return min((self._clock.real_seconds(due - now) for due in dues if due > now), default=None)
 
-    def start_is_told(self, run_id: str) -> bool:
-        """Whether people heard of the start that holds: an edit of the notice alone calls nobody."""
-        posted = {row.key for row in self._messages.messages(run_id) if row.kind == REPLY and row.ts is not None}
+    def told(self, run_id: str) -> bool:
+        """Whether the notice is out, and so is the start that holds: an edit of the notice alone calls nobody."""
+        posted = {(row.kind, row.key) for row in self._messages.messages(run_id) if row.ts is not None}
+        if (NOTICE, "") not in posted:
+            return False
         replies, now = notice_replies(self._runs.run(run_id), self._runs.events(run_id)), self._clock.now()
-        return all(one.key in posted for one in replies if one.kind is ReplyKind.MOVED and one.due(now))
+        return all((REPLY, one.key) in posted for one in replies if one.kind is ReplyKind.MOVED and one.due(now))
 
     def preview(self, run: UpgradeRun) -> Message:
         """Its notice as it would read now. Raises NotNow for a run without a plan."""

@@ -14,7 +14,7 @@ from typing import Final
 from bot.calls import Calls
 from bot.digests import Digests
 from bot.loop import Loop
-from bot.notices import CAN_WAIT, FOR_EVER, NOTICE, Audience, Notices, Rows, Runs
+from bot.notices import CAN_WAIT, FOR_EVER, Audience, Notices, Rows, Runs
 from bot.outbox import Item, Messages, Outbox, made
 from bot.pacing import Pacing
 from bot.pictures import PictureOf, Pictures
@@ -153,8 +153,7 @@ class Notifier:
     # -- what the engine and the conversation ask ---------------------------------------------------------------------
 
     def notice_delivered(self, run_id: str) -> bool:
-        row = self._messages.message(run_id, NOTICE, "")
-        return row is not None and row.ts is not None and self._notices.start_is_told(run_id)
+        return self._notices.told(run_id)
 
     def unreachable_since(self) -> datetime | None:
         return self._unreachable_since

@@ -194,9 +194,7 @@ class Caller:
         action = body["actions"][0]
         user = str(body["user"]["id"])
         view = body.get("view") or {}
-        channel = str((body.get("channel") or {}).get("id", ""))
-        if view.get("callback_id") == Dialog.ANSWER:
-            channel = str(view.get("private_metadata") or "")
+        channel = str((body.get("channel") or {}).get("id", "")) or channel_of(view)
         origin = f"action:{action.get('action_ts', '')}:{user}:{action['action_id']}"
         trigger, in_dialog = str(body.get("trigger_id", "")), view.get("type") == "modal"
         return cls(user, channel, origin, trigger, typed, thread_of(body), in_dialog)
@@ -210,6 +208,11 @@ class Caller:
         event = body["event"]
         channel = str(event.get("channel", ""))
         return cls(str(event["user"]), channel, f"event:{body.get('event_id', '')}")
+
+
+def channel_of(view: Mapping[str, Any]) -> str:
+    """Where runs are shown that the buttons of an answer dialog ask for; empty for any other view."""
+    return str(view.get("private_metadata") or "") if view.get("callback_id") == Dialog.ANSWER else ""
 
 
 def thread_of(body: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from slack_bolt import App, BoltContext
 
 from handlers import commands
-from handlers.conversation import Caller, Conversation
+from handlers.conversation import Caller, Conversation, channel_of
 from handlers.errors import Ack, attempt, explain
 from handlers.ids import (
     Dialog,
@@ -48,6 +48,8 @@ Fields = Mapping[Input, str]
 After = Callable[[], None]
 #: Gives nothing when all is committed, else what is done after the ack, or the next form.
 Submit = Callable[[Conversation, Caller, str, Fields], After | Block | None]
+#: Dialogs that ask for a run: their metadata begins with the channel where it is shown.
+_FOR_A_CHANNEL: Final = frozenset({Dialog.REQUEST, Dialog.SCHEDULE})
 #: The title of an answer to a button in App Home.
 _AT_HOME: Final = "EKS upgrades"
 
@@ -58,7 +60,7 @@ class _Form:
 
     Args:
         field: under which an error is shown that can be put right in it.
-        holds: of a form for a run: raises when that run does not take it any more, however it is filled in.
+        holds: raises when its run does not take it any more, however it is filled in; None: it always may.
     """
 
     dialog: Dialog
@@ -85,7 +87,7 @@ def register(app: App, talk: Conversation) -> None:
         _Form(Dialog.SCHEDULE, _schedule, Input.AT),
         _Form(Dialog.RESCHEDULE, _reschedule, Input.AT, must_not_have_begun),
         _Form(Dialog.LIFT, _lift, Input.FREEZE, must_be_going),
-        _Form(Dialog.NOTE, _note, Input.REASON, lambda _: None),
+        _Form(Dialog.NOTE, _note, Input.REASON),
     )
     for form in forms:
         app.view(form.dialog.value)(partial(_listen, talk, form))
@@ -109,7 +111,7 @@ def _listen(talk: Conversation, form: _Form, ack: Ack, body: dict[str, Any]) -> 
             answer = {"response_action": "errors", "errors": {where.value: str(error)}}
         else:
             message = explain(error, talk, replace(caller, typed=_typed(talk, form, metadata, fields)))
-            channel = metadata.partition("|")[0] if form.holds is None else ""
+            channel = metadata.partition("|")[0] if form.dialog in _FOR_A_CHANNEL else ""
             answer = {"response_action": "update", "view": _in_place_of(view, message, channel)}
     ack(**answer)
     if callable(after):
@@ -162,8 +164,7 @@ def _show(
     if view.get("type") != "modal":
         client.views_open(trigger_id=trigger, view=render_answer_dialog(_AT_HOME, answer))
         return
-    channel = str(view.get("private_metadata") or "") if view.get("callback_id") == Dialog.ANSWER else ""
-    client.views_update(view_id=view["id"], view=_in_place_of(view, answer, channel))
+    client.views_update(view_id=view["id"], view=_in_place_of(view, answer, channel_of(view)))
 
 
 def fields_of(view: Mapping[str, Any]) -> dict[Input, str]:

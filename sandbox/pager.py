@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ class Pager:
     def incidents(self) -> list[Incident]:
         """The newest first; the oldest of many are forgotten."""
         with self._lock:
-            return [Incident(**vars(one)) for one in reversed(self._incidents)]
+            return [replace(one) for one in reversed(self._incidents)]
 
     # -- events -------------------------------------------------------------------------------------------------------
 

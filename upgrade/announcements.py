@@ -11,7 +11,7 @@ from typing import Final
 
 from upgrade.bake import baking_since, goes_on_at
 from upgrade.eks import ClusterId
-from upgrade.events import EventKind, UpgradeEvent
+from upgrade.events import START_SET, EventKind, UpgradeEvent
 from upgrade.facts import Value
 from upgrade.plan import BakeStep, ControlPlaneStep, UpgradePlan
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
@@ -206,7 +206,6 @@ def _effects(plan: UpgradePlan) -> Iterable[Effect]:
 
 #: What they say of the future is not told once something else has happened.
 _OVERTAKEN: Final = frozenset({ReplyKind.MOVED, ReplyKind.POSTPONED})
-_START_SET: Final = frozenset({EventKind.RUN_SCHEDULED, EventKind.RUN_RESCHEDULED})
 #: A plan that is ready once more waits for its approvals once more.
 _POSTPONING: Final = frozenset(
     {EventKind.PLAN_CHANGED, EventKind.PLAN_READY, EventKind.RUN_BLOCKED, EventKind.START_MISSED}
@@ -239,7 +238,7 @@ class _Story:
     def hear(self, event: UpgradeEvent) -> None:
         if event.kind is EventKind.NOTICE_DELIVERED:
             self.out_at = self.out_at or event.at
-        elif event.kind in _START_SET:
+        elif event.kind in START_SET:
             self._start_set(event)
         elif event.kind in _POSTPONING:
             self._postpone(event)

@@ -15,10 +15,8 @@ from upgrade.troubles import CallKind, Rung, Trouble, troubles_of
 
 #: How much of the time that a plan or an attended gate waits has passed when it is brought to mind again.
 _REMINDED_AT: Final = {"half": 0.5, "three-quarters": 0.75}
-
-
 #: How the keys of reminders begin.
-_REMINDER: Final = "approval:"
+_REMINDER: Final = f"{CallKind.APPROVAL}:"
 
 
 class CallPolicy(Value):
@@ -98,6 +96,19 @@ def standing_of(run: UpgradeRun) -> Standing:
 def in_charge(run: UpgradeRun, owner: str | None) -> str:
     """Who took the run over, else the cluster's owner in Slack, else whoever asked for it."""
     return run.in_charge or owner or run.requester
+
+
+def approvers_now(run: UpgradeRun, approvers: Sequence[str]) -> tuple[str, ...]:
+    """Users and user groups who may decide about the gate that waits; nobody when none does.
+
+    Args:
+        approvers: those who may, where neither the gate nor the environment names anybody.
+    """
+    if run.status is not RunStatus.AWAITING_APPROVAL:
+        return ()
+    attended = terms_of(run, run.waiting_for).attended
+    named = (attended, *(run.policy.approver_groups or approvers))
+    return tuple(dict.fromkeys(one for one in named if one))
 
 
 def calls_of(run: UpgradeRun, events: Sequence[UpgradeEvent], policy: CallPolicy, now: datetime) -> tuple[Call, ...]:
@@ -200,19 +211,6 @@ def _after(due_at: datetime, quiet: _Quiet) -> datetime:
         if begins <= due_at < ends:
             due_at = ends
     return due_at
-
-
-def approvers_now(run: UpgradeRun, approvers: Sequence[str]) -> tuple[str, ...]:
-    """Users and user groups who may decide about the gate that waits; nobody when none does.
-
-    Args:
-        approvers: those who may, where neither the gate nor the environment names anybody.
-    """
-    if run.status is not RunStatus.AWAITING_APPROVAL:
-        return ()
-    attended = terms_of(run, run.waiting_for).attended
-    named = (attended, *(run.policy.approver_groups or approvers))
-    return tuple(dict.fromkeys(one for one in named if one))
 
 
 def _reminders(run: UpgradeRun, policy: CallPolicy) -> Iterator[Call]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from upgrade.facts import Value
 
@@ -70,6 +70,10 @@ class EventKind(StrEnum):
     RUN_TAKEN_OVER = "run-taken-over"  # before: who was in charge, if somebody had taken it over
     RUN_MUTED = "run-muted"  # until
     NOTE_ADDED = "note-added"  # text
+
+
+#: Kinds that set a start: a start that was set again is another one.
+START_SET: Final = frozenset({EventKind.RUN_SCHEDULED, EventKind.RUN_RESCHEDULED})
 
 
 class UpgradeEvent(Value):

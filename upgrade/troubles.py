@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from upgrade.events import EventKind, UpgradeEvent
+from upgrade.events import START_SET, EventKind, UpgradeEvent
 from upgrade.facts import Value
 from upgrade.gates import PLAN_GATE
 from upgrade.run import Intent, RunStatus, StepStatus, UpgradeRun
@@ -78,8 +78,6 @@ _Subject = tuple[str, str]
 _SLOW, _STUCK, _FAILED, _PAUSED, _GATE, _BY_HAND, _MISSED, _BLOCKED, _AWAY, _BACK = (
     "slow", "stuck", "failed", "paused", "gate", "by-hand", "missed", "blocked", "slack", "slack-back",
 )  # fmt: skip
-#: A start that was set again is another one, which may be blocked again.
-_START_SET: Final = frozenset({EventKind.RUN_SCHEDULED, EventKind.RUN_RESCHEDULED})
 #: After these a step that cannot go on is another trouble; progress in between is not enough.
 _MOVES: Final = frozenset(
     {
@@ -112,9 +110,8 @@ class _Story:
         match event.kind:
             case EventKind.STEP_SLOW:
                 self._begin(event, (_SLOW, step), CallKind.STALLED, _slow(event))
-            case EventKind.STEP_BLOCKED:
-                if (_STUCK, step) not in self.latest:
-                    self._begin(event, (_STUCK, step), CallKind.STALLED, f"{step} cannot go on: {_reasons(event)}")
+            case EventKind.STEP_BLOCKED if (_STUCK, step) not in self.latest:
+                self._begin(event, (_STUCK, step), CallKind.STALLED, f"{step} cannot go on: {_reasons(event)}")
             case EventKind.STEP_FAILED:
                 said = event.data.get("meaning") or event.data.get("message") or event.data.get("code")
                 self._begin(event, (_FAILED, step), CallKind.FAILED, f"{step} failed: {said}")
@@ -129,8 +126,10 @@ class _Story:
                 self._begin(event, (_GATE, PLAN_GATE), CallKind.DECISION, "Its plan changed half-way.")
             case EventKind.STEP_STARTED if step.startswith("confirm/"):
                 self._begin(event, (_BY_HAND, step), CallKind.DECISION, f"It waits until a person has done {step}.")
-            case EventKind.START_MISSED | EventKind.RUN_BLOCKED:
-                self._does_not_start(event)
+            case EventKind.START_MISSED:
+                self._begin(event, (_MISSED, ""), CallKind.DECISION, "Its start was missed; it waits for another.")
+            case EventKind.RUN_BLOCKED if self.start_at is not None:
+                self._cannot_begin(event, self.start_at)
             case _:
                 self._slack(event)
         self._go_on(event, step)
@@ -141,13 +140,11 @@ class _Story:
         rungs = (Rung.PERSON,) if event.data.get("attended") else tuple(Rung)
         self._begin(event, (_GATE, gate), CallKind.DECISION, f"It waits for an approval half-way{which}.", rungs=rungs)
 
-    def _does_not_start(self, event: UpgradeEvent) -> None:
+    def _cannot_begin(self, event: UpgradeEvent, start_at: datetime) -> None:
         """A block is one trouble until the start is set again, however often people look. Ahead of it there is time."""
-        if event.kind is EventKind.START_MISSED:
-            self._begin(event, (_MISSED, ""), CallKind.DECISION, "Its start was missed; it waits for another.")
-        come = self.start_at is not None and event.at >= self.start_at
+        come = event.at >= start_at
         subject = (_BLOCKED, "start" if come else "ahead")
-        if event.kind is not EventKind.RUN_BLOCKED or self.start_at is None or subject in self.latest:
+        if subject in self.latest:
             return
         said = "Its start has come, and it cannot begin" if come else "It cannot start as it was set"
         rungs = tuple(Rung) if come else (Rung.PERSON,)
@@ -166,7 +163,7 @@ class _Story:
             self.latest.pop((_STUCK, step), None)
         elif event.kind in _GOES_ON:
             self._forget(_STUCK)
-        elif event.kind in _START_SET:
+        elif event.kind in START_SET:
             start = event.data.get("start_at")
             self.start_at = datetime.fromisoformat(start) if start else None
             self._forget(_BLOCKED)

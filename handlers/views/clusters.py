@@ -14,15 +14,20 @@ from upgrade.run import VersionSeen
 from upgrade.service import ConfiguredCluster
 
 #: What to do first, for whoever runs the bot.
-NAME_ONE: Final = (
+_NAME_ONE: Final = (
     "Name one under `clusters` in the bot's settings, or where to find them under `discovery`, and start it again; "
     "`eks-upgrade-bot doctor` says whether it is reached."
 )
 #: While `discovery` has not answered in full.
 LOOKING: Final = f"{Mark.LOOKING} I am still looking for clusters, and not every account has answered yet."
-ASK_AGAIN: Final = (
+_ASK_AGAIN: Final = (
     "Ask again in a moment. Where it stays so, the log and `eks-upgrade-bot doctor` name who does not answer."
 )
+
+
+def no_cluster(*, looking: bool) -> tuple[str, str]:
+    """That there is none, and what to do; ``looking``: that none was found so far."""
+    return (LOOKING, _ASK_AGAIN) if looking else ("No cluster is configured.", _NAME_ONE)
 
 
 def render_clusters(
@@ -30,7 +35,7 @@ def render_clusters(
 ) -> Message:
     """``seen``: the versions that clusters are known to have; ``looking``: there may be more of them."""
     if not clusters:
-        nothing = (LOOKING, ASK_AGAIN) if looking else ("No cluster is configured.", NAME_ONE)
+        nothing = no_cluster(looking=looking)
         return Message(nothing[0], [kit.section(*nothing)])
     title = count(len(clusters), "cluster")
     more = [kit.context(LOOKING)] if looking else []

@@ -9,7 +9,7 @@ from handlers.ids import Dialog, Input, RunRef, finding_key
 from handlers.views import kit, limits
 from handlers.views.buttons import approval_text
 from handlers.views.checklist import item_line, ticked_blocks
-from handlers.views.clusters import ASK_AGAIN, LOOKING, NAME_ONE
+from handlers.views.clusters import no_cluster
 from handlers.views.kit import Message
 from handlers.views.left import abort_blocks
 from handlers.views.limits import Block
@@ -56,8 +56,7 @@ def render_request_dialog(
     """
     title = "Upgrade a cluster"
     if not clusters:
-        lines = (LOOKING, ASK_AGAIN) if looking else ("No cluster is configured.", NAME_ONE)
-        return kit.modal(Dialog.REQUEST, title, [kit.section(*lines)])
+        return kit.modal(Dialog.REQUEST, title, [kit.section(*no_cluster(looking=looking))])
     listed = sorted(clusters, key=lambda one: one.id != chosen)
     names = [kit.option(_name(cluster, clusters), str(cluster.id)) for cluster in listed]
     initial = names[0] if len(names) == 1 or listed[0].id == chosen else None
