@@ -26,20 +26,18 @@ from handlers.views.notice import ENGLISH
 from handlers.views.run import render_run
 from handlers.views.steps import render_step, stories_of
 from handlers.views.text import callable_owner
-from handlers.views.thread import render_entry, render_glass
+from handlers.views.thread import asks_for_approval, render_entry, render_glass
 from handlers.views.wording import Wording
 from upgrade.calls import CallPolicy
 from upgrade.eks import ClusterId
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.ports import AgendaItem, Clock, StoredMessage
-from upgrade.run import RunStatus, UpgradeRun
+from upgrade.run import UpgradeRun
 
 log = logging.getLogger(__name__)
 
 RUN, ENTRY, SECURITY = "run", "entry", "security"
 _REFUSED: Final = frozenset({EventKind.REQUEST_REFUSED, EventKind.APPROVAL_REFUSED})
-#: Events that bring a plan, and where they hold its digest.
-_PLANS: Final = {EventKind.PLAN_READY: "digest", EventKind.PLAN_CHANGED: "new"}
 #: Real seconds without an answer after which we ask whether Slack is there, while runs are under way.
 QUIET_SECONDS: Final = 30.0
 #: Real seconds that a pass waits for more commits.
@@ -64,13 +62,6 @@ class Channels:
     operations: str | None = None
     approvers: tuple[str, ...] = ()
     security: str | None = None
-
-
-def _asks_for_approval(event: UpgradeEvent, run: UpgradeRun) -> bool:
-    """Whether the plan of this event waits for its approval: the channel hears of it once. Half-way a call says so."""
-    waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None
-    digest = event.data.get(_PLANS[event.kind]) if event.kind in _PLANS else None
-    return waits and run.plan is not None and digest == run.plan.digest
 
 
 class Notifier:
@@ -299,7 +290,7 @@ class Notifier:
             owner = self._audience_of(run.cluster).owner
             message = render_entry(event, run, events, approvers=self._channels.approvers, owner=owner)
             if message is not None:
-                place, loud = (top.channel_id,), _asks_for_approval(event, run)
+                place, loud = (top.channel_id,), asks_for_approval(event, run)
                 edited = loud or event.kind is EventKind.STEP_STARTED  # as its step goes on, or when it is answered
                 seq = event.seq if edited else FOR_EVER
                 item = Item(run.id, ENTRY, str(event.seq), made(message), place, top.ts, seq, broadcast=loud)
@@ -323,9 +314,8 @@ class Notifier:
         """Edit what asked the channel for an approval that is not waited for any more; None when none is left."""
         waits = []
         for event in events:
-            row = rows.get((ENTRY, str(event.seq))) if event.kind in _PLANS else None
-            asked = row is not None and row.ts is not None and row.shown_seq < FOR_EVER
-            if row is None or not asked or _asks_for_approval(event, run):
+            row = rows.get((ENTRY, str(event.seq))) if event.kind is EventKind.PLAN_READY else None
+            if row is None or row.ts is None or row.shown_seq >= FOR_EVER or asks_for_approval(event, run):
                 continue
             if (message := render_entry(event, run, events, approvers=(), owner=None)) is not None:
                 waits.append(self._outbox.edit(row, made(message), FOR_EVER, urgent=False))

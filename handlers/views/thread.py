@@ -63,6 +63,13 @@ def render_entry(
     return Message(line, blocks)
 
 
+def asks_for_approval(event: UpgradeEvent, run: UpgradeRun) -> bool:
+    """Whether the plan of this event waits for its approval: the channel hears of it once. Half-way a call says so."""
+    waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None
+    digest = run.plan.digest if run.plan else None
+    return waits and event.kind is EventKind.PLAN_READY and event.data.get("digest") == digest
+
+
 def render_glass(event: UpgradeEvent, run: UpgradeRun, thread: str | None) -> Message:
     """What the security channel hears of a gate that somebody opened alone. ``thread``: the address of its story."""
     told = _Told(event, run)
@@ -191,7 +198,7 @@ def _ready(told: _Told) -> str:
     line, run, digest = f"Plan {told.short('digest')} is ready.", told.run, told.text("digest")
     if run.plan is not None and run.plan.digest != digest:
         return f"{line} Another has taken its place."
-    if run.status is RunStatus.AWAITING_APPROVAL and run.started_at is None and run.expires_at is not None:
+    if asks_for_approval(told.event, run) and run.expires_at is not None:
         return f"{line} Approve or reject it with the buttons above until {local_time(run.expires_at)}."
     if verdict := _VERDICTS.get(run.status):
         return f"{line} {verdict}"

@@ -96,7 +96,9 @@ def test_the_channel_hears_once_of_each_decision_that_is_needed(face: SlackFace,
     story.now = clock.time
     story.begin()
     ready = {"status": RunStatus.AWAITING_APPROVAL, "waiting_for": "plan"}
-    story.tell(EventKind.PLAN_READY, data={"digest": plan.digest}, plan=plan, expires_at=clock.time, **ready)
+    changed = {"old": "ab" * 32, "new": plan.digest}
+    story.tell(EventKind.PLAN_CHANGED, data=changed, plan=plan, **ready)
+    story.tell(EventKind.PLAN_READY, data={"digest": plan.digest}, expires_at=clock.time, **ready)
     deliver(notifier)
     assert ["Approve or reject it" in one.text for one in thread_of(face, top_of(face)) if one.broadcast] == [True]
     begun: dict[str, Any] = {"status": RunStatus.RUNNING, "waiting_for": None, "started_at": clock.time}
