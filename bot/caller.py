@@ -15,7 +15,7 @@ from bot.outbox import Messages
 from bot.stories import Stories
 from bot.webhooks.page import Page, PageAction, PageLost, Webhook
 from handlers.views.calls import call_lines
-from handlers.views.progress import in_words
+from handlers.views.titles import in_words
 from upgrade.calls import Call, CallPolicy, calls_of
 from upgrade.eks import ClusterId
 from upgrade.events import UpgradeEvent

@@ -16,8 +16,8 @@ from handlers.parse import parse
 from handlers.scheduling import start_of
 from handlers.views.kit import Message
 from handlers.views.left import abort_blocks
-from handlers.views.progress import title_of
 from handlers.views.text import count
+from handlers.views.titles import title_of
 from handlers.when import At, When, spoken, zone_named
 from handlers.words import RescheduleCommand, Word
 from upgrade.checklist import unticked

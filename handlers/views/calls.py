@@ -10,8 +10,9 @@ from handlers.views import kit
 from handlers.views.buttons import applicable
 from handlers.views.kit import Message
 from handlers.views.limits import Block, fit
-from handlers.views.progress import Mark, gate_title, in_words, title_of
+from handlers.views.progress import Mark
 from handlers.views.text import count, esc, link, local_time, person
+from handlers.views.titles import gate_title, in_words, title_of
 from upgrade.calls import Call, standing_of
 from upgrade.run import NodegroupMix, StepStatus, UpgradeRun
 from upgrade.troubles import CallKind, Trouble

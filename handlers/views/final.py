@@ -12,8 +12,9 @@ from handlers.views.checklist import item_titles
 from handlers.views.kit import Message
 from handlers.views.left import left_lines, next_lines, not_done_lines
 from handlers.views.limits import Block
-from handlers.views.progress import Mark, gate_title, in_words, progress_of, status_line, versions
+from handlers.views.progress import Mark, progress_of, status_line, versions
 from handlers.views.text import duration, esc, local_time, person, until, utc
+from handlers.views.titles import gate_title, in_words
 from upgrade.audit import Audit, Decision, PhaseTime, audit
 from upgrade.events import UpgradeEvent
 from upgrade.gates import PLAN_GATE

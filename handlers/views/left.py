@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from handlers.views import kit
 from handlers.views.limits import Block
-from handlers.views.progress import Mark, title_of
+from handlers.views.progress import Mark
 from handlers.views.text import code, count, esc
+from handlers.views.titles import title_of
 from upgrade.plan import ControlPlaneStep, NodegroupStep
 from upgrade.run import AbortPreview, UnderWay, UpgradeRun
 

@@ -16,7 +16,6 @@ from handlers.views.plan import plan_blocks
 from handlers.views.progress import (
     Mark,
     blockers_of,
-    gate_title,
     status_line,
     versions,
     work_line,
@@ -24,6 +23,7 @@ from handlers.views.progress import (
 from handlers.views.report import finding_blocks, unknown_lines
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
 from handlers.views.text import callable_owner, code, count, esc, local_time, person
+from handlers.views.titles import gate_title
 from upgrade.calls import approvers_now, in_charge
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Severity, without_waived

@@ -9,9 +9,10 @@ from typing import Final
 
 from handlers.views import kit
 from handlers.views.kit import Message
-from handlers.views.progress import Mark, title_of
+from handlers.views.progress import Mark
 from handlers.views.rests import progress_line
 from handlers.views.text import code, duration, esc, person
+from handlers.views.titles import title_of
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.plan import ConfirmStep
 from upgrade.run import StepStatus, UpgradeRun

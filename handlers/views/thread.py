@@ -13,9 +13,10 @@ from handlers.views.final import render_final
 from handlers.views.kit import Message
 from handlers.views.limits import fit
 from handlers.views.mentions import mentions
-from handlers.views.progress import Mark, gate_title, in_words, title_of
+from handlers.views.progress import Mark
 from handlers.views.steps import ANNOUNCE, because, in_a_story, render_step, stories_of, took
 from handlers.views.text import code, count, esc, link, local_time, person
+from handlers.views.titles import gate_title, in_words, title_of
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.gates import PLAN_GATE
 from upgrade.plan import Scope
