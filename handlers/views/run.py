@@ -13,13 +13,7 @@ from handlers.views.kit import Message
 from handlers.views.limits import Block
 from handlers.views.phases import phase_cards, phase_lines
 from handlers.views.plan import plan_blocks
-from handlers.views.progress import (
-    Mark,
-    blockers_of,
-    status_line,
-    versions,
-    work_line,
-)
+from handlers.views.progress import Mark, blockers_of, status_line, versions, work_line
 from handlers.views.report import finding_blocks, unknown_lines
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
 from handlers.views.text import callable_owner, code, count, esc, local_time, person
