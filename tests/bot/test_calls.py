@@ -22,6 +22,9 @@ from upgrade.run import Approval, RunStatus, StepState, StepStatus
 
 STEP = "control-plane@1.35"
 MINUTE = timedelta(minutes=1)
+HOUR = 60 * MINUTE
+#: What a reminder says when nobody has to answer it any more.
+REMINDED = "🕒 *prod-eu*: approvers were reminded here; it does not wait for them any more."
 POLICY = CallPolicy(owner="U0BEN", group="S0APPROVERS")
 
 
@@ -122,52 +125,53 @@ def reminders_in(face: SlackFace) -> list[str]:
     return [text for text in told if "still waits" in text or "were reminded here" in text]
 
 
-def test_those_who_may_approve_are_reminded_twice_of_a_plan_and_of_a_gate_and_not_after_the_decision(
+def passes(face: SlackFace, story: Story, clock: FixedClock, time: timedelta) -> list[str]:
+    """Time goes by, and the bot is another process. Gives the reminders."""
+    clock.time = story.now = clock.time + time
+    policy = POLICY.model_copy(update={"approvers": ("S0APPROVERS",)})
+    deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: policy))
+    return reminders_in(face)
+
+
+def test_those_who_may_approve_a_plan_are_reminded_twice_and_not_after_the_decision(
     face: SlackFace, story: Story
 ) -> None:
-    clock, hour = FixedClock(), timedelta(hours=1)
-    policy = POLICY.model_copy(update={"approvers": ("S0APPROVERS",)})
-
-    def passes(time: timedelta) -> list[str]:
-        """Time goes by, and the bot is another process."""
-        clock.time = story.now = clock.time + time
-        deliver(notifier_of(face, story, clock=clock, calls_policy_of=lambda _: policy))
-        return reminders_in(face)
-
-    plan = samples.with_terms(samples.two_hops(gate=True), GateTerms(attended="U0CY", within=4 * hour))
-    story.begin(plan=plan)
-    story.tell(
-        EventKind.PLAN_READY,
-        status=RunStatus.AWAITING_APPROVAL,
-        waiting_for="plan",
-        expires_at=clock.time + 24 * hour,
-    )
-    assert passes(11 * hour) == []
-    (told,) = passes(hour)
+    clock = FixedClock()
+    story.begin(plan=samples.two_hops())
+    waits: dict[str, Any] = {"status": RunStatus.AWAITING_APPROVAL, "waiting_for": "plan"}
+    story.tell(EventKind.PLAN_READY, expires_at=clock.time + 24 * HOUR, **waits)
+    assert passes(face, story, clock, 11 * HOUR) == []
+    (told,) = passes(face, story, clock, HOUR)
     assert told.startswith("⏳ <!subteam^S0APPROVERS> *prod-eu*: the plan still waits for an approval until <!date^")
     assert "then the run is over" in told
-    assert len(passes(5 * hour)) == 1
-    assert len(passes(2 * hour)) == 2
-    assert direct(face, "U0CY") == direct(face) == []
+    assert len(passes(face, story, clock, 5 * HOUR)) == 1
+    assert len(passes(face, story, clock, 2 * HOUR)) == 2
+    assert direct(face) == []
+    story.tell(EventKind.RUN_SCHEDULED, status=RunStatus.SCHEDULED, waiting_for=None, expires_at=None)
+    assert passes(face, story, clock, HOUR) == [REMINDED] * 2
+
+
+def test_whoever_attends_a_gate_is_called_and_reminded_before_its_deadline(face: SlackFace, story: Story) -> None:
+    clock = FixedClock()
+    plan = samples.with_terms(samples.two_hops(gate=True), GateTerms(attended="U0CY", within=4 * HOUR))
     gate = next(phase.gate for phase in plan.phases if phase.gate)
-    story.tell(
-        EventKind.GATE_OPENED,
-        data={"gate": gate, "attended": "U0CY"},
-        waiting_for=gate,
-        started_at=clock.time,
-        expires_at=clock.time + 4 * hour,
-    )
-    assert len(passes(hour)) == 2
+    story.begin(plan=plan, started_at=clock.time)
+    waits: dict[str, Any] = {
+        "status": RunStatus.AWAITING_APPROVAL,
+        "waiting_for": gate,
+        "expires_at": clock.time + 4 * HOUR,
+    }
+    story.tell(EventKind.GATE_OPENED, data={"gate": gate or "", "attended": "U0CY"}, **waits)
+    assert passes(face, story, clock, HOUR) == []
     (called,) = direct(face, "U0CY")
     assert "needs you: It waits for an approval half-way: Nodes to `1.36`." in called.text
     assert [one.text.split(" *")[0] for one in calls_in(face)] == ["📟 <@U0CY> <@U0BEN>"]
     assert "Approvers: <@U0CY>; not whoever asked" in str(top_of(face).blocks)
-    told = passes(hour)[-1]
+    (told,) = passes(face, story, clock, HOUR)
     assert told.startswith("⏳ <@U0CY> <!subteam^S0APPROVERS> *prod-eu*: “")
     assert "then it pauses" in told
     story.tell(EventKind.GATE_PASSED, status=RunStatus.RUNNING, waiting_for=None, expires_at=None)
-    over = "🕒 *prod-eu*: approvers were reminded here; it does not wait for them any more."
-    assert passes(2 * hour) == [over] * 3
+    assert passes(face, story, clock, 2 * HOUR) == [REMINDED]
 
 
 def test_who_cannot_be_told_directly_is_called_in_the_thread_and_nothing_waits(face: SlackFace, story: Story) -> None:
