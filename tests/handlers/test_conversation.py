@@ -528,11 +528,7 @@ def test_a_mention_in_the_thread_is_the_button(desk: Desk) -> None:
 
 def test_a_button_in_a_thread_is_answered_there_unless_the_bot_may_not_write_there(desk: Desk) -> None:
     started(desk)
-    desk.until_buttons("approve")
-    thread = desk.top.ts
-    desk.face.people.post_message("cy", "ops", "@eks-upgrades explode", thread_ts=thread)
-    desk.until(lambda: desk.whispers("cy"))
-    refusal = desk.whispers("cy")[0]
+    thread, refusal = desk.top.ts, mentioned(desk, "cy", "explode")
     assert desk.face.people.click("cy", refusal, "command.type:1").ok
     desk.until(lambda: len(desk.whispers("cy")) == 2)
     assert [one.thread_ts for one in desk.whispers("cy")] == [thread, thread]
