@@ -10,7 +10,7 @@ from bot.config import ClusterSettings, GenericSettings, PagerDutySettings, Sett
 from bot.webhooks.http import Generic, PagerDuty
 from bot.webhooks.page import Webhook
 from bot.webhooks.sns import Sns
-from handlers.views.text import callable_owner
+from handlers.views.text import whom_to_call
 from upgrade.calls import CallPolicy
 from upgrade.gateways.aws.sessions import AwsSessions
 from upgrade.gateways.aws.topics import SnsTopic
@@ -20,7 +20,7 @@ def call_policy(settings: Settings, cluster: ClusterSettings, approvers: tuple[s
     """Whom to call for a cluster. ``approvers``: users and user groups who may approve."""
     wanted = settings.on_call
     return CallPolicy(
-        owner=cluster.owner if callable_owner(cluster.owner) else None,
+        owner=whom_to_call(cluster.owner),
         group=wanted.group,
         group_after=wanted.after,
         pages=bool(wanted.webhooks),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from handlers.views.text import callable_owner, person
+from handlers.views.text import person, whom_to_call
 from upgrade.calls import approvers_now, in_charge
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.run import UpgradeRun
@@ -26,6 +26,7 @@ _MOST: Final = 10
 
 def mentions(event: UpgradeEvent, run: UpgradeRun, *, approvers: Sequence[str], owner: str | None) -> Iterator[str]:
     """Lines of mrkdwn, as `render_entry` has its arguments."""
+    owner = whom_to_call(owner)
     if event.kind in _CALLS_FOR:
         yield _line(_concerned(run, owner))
     if attended := event.data.get("attended"):
@@ -34,7 +35,7 @@ def mentions(event: UpgradeEvent, run: UpgradeRun, *, approvers: Sequence[str], 
     if event.kind in _CALLS_APPROVERS and others:
         yield _line(others)
     if event.kind is EventKind.PAUSE_REQUESTED:
-        charge = in_charge(run, owner if callable_owner(owner) else None)
+        charge = in_charge(run, owner)
         # Anybody may pause, and no call follows a pause: whoever answers for the run must hear of it.
         if charge != event.actor:
             yield f"{person(charge)}: it waits until somebody resumes it."
@@ -45,7 +46,7 @@ def _concerned(run: UpgradeRun, owner: str | None) -> list[str]:
     people = [run.requester]
     if run.started_at is not None:
         people += [approval.by for approval in run.approvals]
-        people += [owner] if owner and callable_owner(owner) else []
+        people += [owner] if owner else []
     return list(dict.fromkeys(people))
 
 

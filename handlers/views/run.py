@@ -16,7 +16,7 @@ from handlers.views.plan import plan_blocks
 from handlers.views.progress import Mark, blockers_of, status_line, versions, work_line
 from handlers.views.report import finding_blocks, unknown_lines
 from handlers.views.rests import freeze_line, holding_freeze, lifters_line, until_start, work_times_lines
-from handlers.views.text import callable_owner, code, count, esc, local_time, person
+from handlers.views.text import code, count, esc, local_time, person, whom_to_call
 from handlers.views.titles import gate_title
 from upgrade.calls import approvers_now, in_charge
 from upgrade.events import EventKind, UpgradeEvent
@@ -170,7 +170,7 @@ def _hands(run: UpgradeRun, owner: str | None) -> list[str]:
     if run.status.finished:
         taken = run.in_charge not in (None, run.requester)
         return [f"taken over by {person(run.in_charge)}", requested] if taken else [requested]
-    charge = in_charge(run, owner if callable_owner(owner) else None)
+    charge = in_charge(run, whom_to_call(owner))
     if charge == run.requester:
         return [f"In charge: {person(charge)}, requester"]
     return [f"In charge: {person(charge)}", requested]

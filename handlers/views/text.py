@@ -55,6 +55,11 @@ def callable_owner(owner: str | None) -> bool:
     return bool(known) and any(letter.isdigit() for letter in owner or "")
 
 
+def whom_to_call(owner: str | None) -> str | None:
+    """The owner of a cluster, if that is somebody in Slack."""
+    return owner if callable_owner(owner) else None
+
+
 def link(url: str, label: str) -> str:
     """A link of our own making; nothing is linked when the address is not https or http."""
     if not re.fullmatch(r"https?://[^\s<>|]+", url):
