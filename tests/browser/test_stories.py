@@ -162,6 +162,10 @@ def test_a_maintenance_from_its_schedule_to_its_end(theatre: Theatre, screen: Sc
     expect(pack.locator("h1")).to_contain_text("prod-eu")
     for words in ("UpdateClusterVersion", "UpdateNodegroupVersion", "U0BEN", "U0EVE", "run-rescheduled"):
         expect(pack.locator("body")).to_contain_text(words)
+    lines = pack.locator("td bdi", has_text="UpdateNodegroupVersion").first.evaluate(
+        "cell => cell.getClientRects().length"
+    )
+    assert lines == 1, "a word is broken"
     expect(pack.locator("img").first).not_to_have_js_property("naturalWidth", 0)
 
 

@@ -10,7 +10,19 @@ from upgrade.records.record import Record
 from upgrade.reports.escaping import in_html, let_in
 from upgrade.reports.page import asset
 
-_STYLE = "figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; } section { overflow-x: auto; }\n"
+#: No column is narrower than its longest word but the last, which has the long ones; what is too wide then scrolls.
+_STYLE = """\
+body { max-width: 90rem; }
+figure { margin: 1rem 0; } figure img { max-width: min(100%, 70rem); height: auto; }
+section { overflow-x: auto; }
+th, td { overflow-wrap: break-word; max-width: 30rem; }
+td:last-child { overflow-wrap: anywhere; min-width: 14rem; }
+@media print {
+  section { overflow: visible; }
+  th, td { overflow-wrap: anywhere; min-width: 4em; }
+  table { font-size: 7pt; }
+}
+"""
 
 
 def render(record: Record) -> str:
