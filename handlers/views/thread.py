@@ -196,7 +196,8 @@ _VERDICTS: Final = {RunStatus.REJECTED: "It was rejected.", RunStatus.EXPIRED: "
 
 def _ready(told: _Told) -> str:
     """The channel is asked by it, once, so it says later what the answer was."""
-    line, run, digest = f"Plan {told.short('digest')} is ready.", told.run, told.text("digest")
+    run, digest = told.run, told.text("digest")
+    line = f"*{esc(run.cluster.name)}*: plan {told.short('digest')} is ready."
     if run.plan is not None and run.plan.digest != digest:
         return f"{line} Another has taken its place."
     if asks_for_approval(told.event, run) and run.expires_at is not None:
@@ -211,8 +212,20 @@ def _broke_glass(told: _Told) -> str:
     unticked = item_titles(told.run.plan, told.items("unticked"))
     return (
         f"{Mark.WARNING} Break-glass: {told.who} opened {told.gate} alone, with {esc(told.text('given'))} of "
-        f"{esc(told.text('needed'))} approvals, good until {told.when('until')}{told.because}"
+        f"{esc(told.text('needed'))} approvals, good until {told.when('until')}{told.because}{_too_early(told)}"
     ) + (f"\nNobody ticked: {unticked}" if unticked else "")
+
+
+def _too_early(told: _Told) -> str:
+    """The glass that is broken today opens nothing for a start that lies behind its end."""
+    run, until = told.run, told.text("until")
+    start = run.start_at if run.status is RunStatus.SCHEDULED else None
+    if start is None or not until or datetime.fromisoformat(until) >= start:
+        return ""
+    return (
+        f"\n{Mark.CLOCK} The start is later, {local_time(start)}: this does not count any more then, and an approval "
+        f"is asked for again. {code('reschedule')} moves the start."
+    )
 
 
 def _approved(told: _Told) -> str:

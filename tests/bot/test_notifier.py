@@ -37,7 +37,7 @@ from upgrade.run import RunStatus, StepState, StepStatus
 ENTRIES = [
     "<@U0ADA> asked for prod-eu",
     "⛔ Looked",
-    "Plan `abababab` is ready",
+    "*prod-eu*: plan `abababab` is ready",
     "✅ <@U0BEN> approved the plan",
     "🕒 Starts",
     "🔄 Started",

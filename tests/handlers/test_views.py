@@ -591,6 +591,7 @@ def test_what_asked_for_an_approval_says_what_the_answer_was(told: dict[str, Any
     approval = Approval(gate="plan", digest=run.plan.digest, by="U0BEN", at=NOW)
     entry = render_entry(ready, run.model_copy(update={"approvals": (approval,), **told}))
     assert entry is not None
+    assert entry.text.startswith("*prod-eu*: plan `")
     assert entry.text.endswith(f"is ready. {told_of}")
 
 
@@ -695,6 +696,18 @@ def test_who_broke_the_glass_and_why_is_in_every_message(word: str) -> None:
         assert_slack_takes(message)
         assert_nothing_comes_alive(message)
         assert "<@U0CHI>" in words_of(message) or len(word) > LONGEST_NOTE
+
+
+@pytest.mark.parametrize(("hours", "too_early"), [(3, False), (5, True)])
+def test_a_glass_that_is_broken_too_early_says_so(hours: int, too_early: bool) -> None:
+    start = NOW + timedelta(hours=hours)  # the glass counts for four
+    used = samples.event(EventKind.BREAK_GLASS_USED)
+    run = samples.run(RunStatus.SCHEDULED, plan=samples.two_hops(gate=True), start_at=start)
+    for told in (run, run.model_copy(update={"status": RunStatus.RUNNING})):
+        entry = render_entry(used, told)
+        assert entry is not None
+        said = f"The start is later, <!date^{int(start.timestamp())}^" in entry.text
+        assert said is (too_early and told is run)
 
 
 def test_a_plan_that_cannot_be_is_not_offered() -> None:
