@@ -200,6 +200,8 @@ def _about_a_run(error: Exception, wanted: RunsCommand, own: Own) -> Iterator[st
         word = _word_of(wanted)
         known = _subjects(word, own) if word else ()
         names = [one for one in error.instead if one in known or one not in own.clusters]
+        if isinstance(wanted, RescheduleCommand) and subject in own.clusters:
+            yield _for_the_first_time(wanted)
         yield from (_with_subject(wanted, name) for name in (names or known)[:_ALIKE])
         if subject in own.clusters:
             yield from (f"{Word.PLAN} {subject}", f"{Word.HISTORY} {subject}")
@@ -210,6 +212,13 @@ def _about_a_run(error: Exception, wanted: RunsCommand, own: Own) -> Iterator[st
             yield from (one for one in _steering(run, own) if one != str(wanted))
         elif subject in own.clusters:
             yield from (f"{Word.HISTORY} {subject}", f"{Word.PLAN} {subject}")
+
+
+def _for_the_first_time(wanted: RescheduleCommand) -> str:
+    """The command that gives a cluster the start that was typed, when it has no run yet."""
+    start = str(wanted).removeprefix(f"{Word.RESCHEDULE} {wanted.subject}")
+    now = start.strip() == "now"
+    return f"{Word.START} {wanted.subject}" if now else f"{Word.SCHEDULE} {wanted.subject}{start}"
 
 
 def _with_subject(wanted: RunsCommand, name: str) -> str:

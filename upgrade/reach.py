@@ -75,6 +75,12 @@ class Reach(Value):
         self.must_fit(target, scope)
         if scope in KEEPS_CONTROL_PLANE:
             return ()
+        if target is None and self.versions == ():
+            raise TargetNotOffered(
+                f"{self.name} is on {self.current}, the newest version that EKS offers.",
+                f"To bring add-ons and nodes level, ask for {self.current}.",
+                instead=(self.current,),
+            )
         target = target or self.current.next
         if target < self.current:
             raise TargetNotOffered(

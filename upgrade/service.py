@@ -334,7 +334,7 @@ class UpgradeService(Roster, Deciding, OnCall, Digesting):
 
     def cancel(self, run_id: str, *, actor: str, origin: str) -> None:
         """Abort a run that has not begun. Raises NotNow when it has."""
-        self._ask("abort", run_id, actor, origin, must_not_have_begun)
+        self._ask("abort", run_id, actor, origin, must_not_have_begun, asked="cancel")
 
     def reschedule(self, run_id: str, start_at: datetime | None, *, actor: str, origin: str) -> None:
         """Give a run that has not begun another start. ``start_at``: aware; None means as soon as it may.

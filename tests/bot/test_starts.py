@@ -33,7 +33,7 @@ def test_a_run_is_scheduled_in_the_time_that_is_meant(cli: CommandLine) -> None:
     assert cli.inbox(run.id) == [
         ("reschedule", "cli:ada", {"start_at": later}),
         ("reschedule", "cli:ada", {}),
-        ("abort", "cli:ada", {}),
+        ("abort", "cli:ada", {"asked": "cancel"}),
     ]
 
 

@@ -268,6 +268,16 @@ V = [KubernetesVersion(1, 35), KubernetesVersion(1, 36)]
         ("pause prd", UnknownRun("no", instead=["lab", "prod-eu"]), ["pause prod-eu", "status"]),
         ("pause r-", UnknownRun("no", instead=["r-1", "r-2"]), ["pause r-1", "pause r-2", "status"]),
         ("pause lab", UnknownRun("no run yet"), ["pause prod-eu", "plan lab", "history lab", "status"]),
+        (
+            "reschedule lab at fri 22:00",
+            UnknownRun("no run yet"),
+            ["schedule lab at fri 22:00", "reschedule prod-eu at fri 22:00", "plan lab", "history lab", "status"],
+        ),
+        (
+            "reschedule lab now",
+            UnknownRun("no run yet"),
+            ["start lab", "reschedule prod-eu now", "plan lab", "history lab", "status"],
+        ),
         ("resume prod-eu", NotNow("not paused"), ["pause prod-eu", "status"]),
         ("retry lab", NotNow("has ended"), ["history lab", "plan lab", "status"]),
         ("schedule lab at 22:00 UTC", NotNow("is over"), ["schedule lab", "status"]),

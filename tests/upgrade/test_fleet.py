@@ -158,7 +158,7 @@ def test_facts_that_another_version_wrote_are_read_anew(tale: Story) -> None:
     ("target", "scope", "why"),
     [
         ("1.37", Scope.ALL, "does not offer Kubernetes 1.37 to prod-eu. EKS offers nothing newer"),
-        (None, Scope.ALL, "does not offer Kubernetes 1.35"),
+        (None, Scope.ALL, "prod-eu is on 1.34, the newest version that EKS offers. To bring .* level, ask for 1.34"),
         ("1.33", Scope.CONTROL_PLANE, "does not go back to 1.33"),
         ("1.35", Scope.NODES, "keeps the control plane of prod-eu on 1.34"),
     ],

@@ -172,7 +172,9 @@ def _refuse(draft: Draft, signal: RequestRefused) -> None:
     elif signal.verb in ("approve", "reject"):
         draft.tell(EventKind.APPROVAL_REFUSED, actor=signal.actor, gate=signal.gate, reason=signal.reason)
     else:
-        draft.tell(EventKind.REQUEST_REFUSED, actor=signal.actor, verb=signal.verb, reason=signal.reason)
+        draft.tell(
+            EventKind.REQUEST_REFUSED, actor=signal.actor, verb=signal.asked or signal.verb, reason=signal.reason
+        )
 
 
 # -- surroundings ---------------------------------------------------------------------------------------------------

@@ -69,10 +69,15 @@ class StepConfirmed(Value):
 
 
 class RequestRefused(Value):
-    """The look-up after the commit says that this person may not do that."""
+    """The look-up after the commit says that this person may not do that.
+
+    Args:
+        asked: the word that people know, where it is another: who cancels aborts what has not begun.
+    """
 
     kind: Literal["refused"] = "refused"
     verb: Verb
+    asked: str = ""
     actor: str
     reason: str
     gate: str = ""

@@ -135,7 +135,8 @@ class RunWorker:
         refusal = refusal_of(self._access, run, row.actor, row.kind, row.payload)
         if refusal is None:
             return signal_of(row)
-        return RequestRefused(verb=row.kind, actor=row.actor, reason=refusal, gate=row.payload.get("gate", ""))
+        asked, gate = row.payload.get("asked", ""), row.payload.get("gate", "")
+        return RequestRefused(verb=row.kind, asked=asked, actor=row.actor, reason=refusal, gate=gate)
 
     # -- what is around ---------------------------------------------------------------------------------------------
 

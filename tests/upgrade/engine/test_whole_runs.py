@@ -630,6 +630,9 @@ def test_people_who_may_not_are_told_and_change_nothing(story: Make) -> None:
     assert run.status is RunStatus.AWAITING_APPROVAL
     assert tale.of(EventKind.APPROVAL_REFUSED)[0].data["reason"] == "You are no approver."
     assert tale.of(EventKind.REQUEST_REFUSED)[0].data == {"verb": "abort", "reason": "Viewers may not abort."}
+    tale.ask("cancel", "U-VIEWS")
+    assert tale.once().status is RunStatus.AWAITING_APPROVAL
+    assert tale.of(EventKind.REQUEST_REFUSED)[1].data["verb"] == "cancel"
 
 
 def test_a_requester_who_may_not_start_is_refused_before_aws_is_asked(story: Make) -> None:
