@@ -136,7 +136,7 @@ def history(cluster: str | None) -> None:
 def calendar(zone: ZoneInfo) -> None:
     """The maintenances and freezes of the next 30 days."""
     with opened_service(settings_of()) as service:
-        show(render_calendar(service.calendar(), lambda _: None, command=PROGRAM, zone=zone))
+        show(render_calendar(service.calendar(), lambda _: None, command=PROGRAM, zone=zone, name_of=service.name_of))
 
 
 # -- starting and following -----------------------------------------------------------------------------------------

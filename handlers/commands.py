@@ -384,5 +384,7 @@ def _calendar(talk: Conversation, caller: Caller, client: Any) -> Message:
     ahead, own = service.calendar(), own_of(service, caller.user)
     first = first_moves(own, word=Word.SCHEDULE)
     name = next(iter(own.clusters), "CLUSTER")
-    told = render_calendar(ahead, talk.post.thread_link, command=talk.command, cluster=name, zone=zone)
+    told = render_calendar(
+        ahead, talk.post.thread_link, command=talk.command, cluster=name, zone=zone, name_of=service.name_of
+    )
     return told if ahead.maintenances else with_moves(told, first)

@@ -87,7 +87,8 @@ def phase_line(plan: UpgradePlan, phase: Phase) -> str:
     what = what_of(phase)
     joint = ", " if phase.kind == "bake" else ": "
     title = f"*{esc(phase.title)}*{joint if what else ''}{what}"
-    return " · ".join(part for part in (title, minutes_of(plan, phase), gate_of(phase)) if part)
+    lasts = "" if phase.kind == "bake" else minutes_of(plan, phase)  # a rest has said how long it is
+    return " · ".join(part for part in (title, lasts, gate_of(phase)) if part)
 
 
 def minutes_of(plan: UpgradePlan, phase: Phase) -> str:

@@ -143,6 +143,7 @@ def test_rest_is_told_apart_from_work() -> None:
     said = words_of(render_plan(plan, samples.report(), request, [], startable=False))
     assert "*Watch 1.35 before the next hop*, for 24 h and until the next window" in said
     assert "of work, and rest for 24 h and until the next window and for 24 h" in said
+    assert "for 24 h · 24 h" not in said
     resting = words_of(render_run(RUNS["resting"], []))
     assert f"🕒 Resting: Watching 1.35 until {local_time(NOW + timedelta(hours=24, minutes=11))}." in resting
     assert "🔄 *Watch 1.35 before the next hop*" in resting
@@ -297,6 +298,9 @@ def test_the_calendar_tells_the_days_of_whoever_asks() -> None:
     assert f"<{LINK}r-2|thread>" in said
     assert "Freeze “Year end”" in said
     assert "(prod-eu)" in said
+    said = words_of(render_calendar(calendar, lambda _: None, command="/x", name_of=str))
+    assert f"*{PROD}* 1.34 → 1.36" in said
+    assert f"({PROD})" in said
     utc = words_of(render_calendar(calendar, lambda _: None, command="/x"))
     assert "*Wed 25 Nov*" not in utc
 
