@@ -27,7 +27,7 @@ class NoticeState(StrEnum):
     PLANNED = "planned"
     POSTPONED = "postponed"  # announced, then the plan changed, something blocks it, or its start was missed
     STARTED = "started"
-    PAUSED = "paused"  # by people or a failure, outside of its windows, or in a bake
+    PAUSED = "paused"  # by people or a failure, outside of its windows, in a bake, or at a gate
     STOPPING = "stopping"  # aborted; what is under way still finishes
     FINISHED = "finished"
     STOPPED = "stopped"  # ended early, with something changed
@@ -170,7 +170,7 @@ def _state(run: UpgradeRun) -> NoticeState:
     if run.intent is Intent.ABORT:
         return NoticeState.STOPPING
     if run.started_at is not None:
-        stands = run.status is RunStatus.PAUSED or _goes_on_at(run) is not None
+        stands = run.status in (RunStatus.PAUSED, RunStatus.AWAITING_APPROVAL) or _goes_on_at(run) is not None
         return NoticeState.PAUSED if stands else NoticeState.STARTED
     if run.intent is Intent.PAUSE:
         return NoticeState.PAUSED

@@ -57,10 +57,11 @@ def will_not_fit(run: UpgradeRun, now: datetime, *, phase: Phase | None = None) 
 
     Args:
         now: aware.
-        phase: what is about to begin now; None for all that comes before the first bake, from the start of the run on.
+        phase: what is about to begin now; a bake always fits. None for all that comes before the first bake, from the
+            start of the run on.
     """
-    if run.plan is None:
-        return None
+    if run.plan is None or (phase is not None and phase.kind == "bake"):
+        return None  # a rest goes on while the windows are closed
     times = work_times_of(run)
     opens = times.next_opening(now if phase else begins_at(run, now))
     closes = times.next_closing(opens)

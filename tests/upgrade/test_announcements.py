@@ -233,11 +233,14 @@ def test_a_run_that_rests_stands_still_in_its_notice_too_and_says_when_it_goes_o
     policy = UpgradePolicy(windows=("wed 11:00 for 2h",))  # the bake is over an hour before it
     baking = make_run(RunStatus.RUNNING, plan=plan, policy=policy, steps={rest.id: following()})
     closed = make_run(RunStatus.RUNNING, holds=("window",), window_opens_at=NOW + HOUR)
-    told = [notice_of(run) for run in (baking, closed, make_run(RunStatus.RUNNING), make_run(RunStatus.PAUSED))]
+    gate = make_run(RunStatus.AWAITING_APPROVAL, waiting_for="nodes", scheduled_at=NOW, started_at=NOW)
+    runs = (baking, closed, make_run(RunStatus.RUNNING), make_run(RunStatus.PAUSED), gate)
+    told = [notice_of(run) for run in runs]
     assert [(one.state, one.goes_on_at) for one in told if one] == [
         (NoticeState.PAUSED, NOW + DAY + HOUR),
         (NoticeState.PAUSED, NOW + HOUR),
         (NoticeState.STARTED, None),
+        (NoticeState.PAUSED, None),
         (NoticeState.PAUSED, None),
     ]
 

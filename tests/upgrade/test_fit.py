@@ -138,6 +138,13 @@ def test_what_comes_after_a_bake_need_not_fit_into_the_first_window() -> None:
     assert will_not_fit(run, NOW) is None
 
 
+def test_a_bake_is_no_work_that_must_fit() -> None:
+    run = run_with(plan_with(bake(lasts=timedelta(days=1))), "daily 10:00-11:00", stage=RunStatus.RUNNING)
+    rest = run.plan.phases[3]  # type: ignore[union-attr]
+    assert rest.kind == "bake"
+    assert will_not_fit(run, NOW, phase=rest) is None
+
+
 def test_a_freeze_ends_the_time_too() -> None:
     run = run_with(plan_with(), freezes=(freeze("03T11:00", "05T00:00"),))
     assert "may go on for 60 minutes" in (will_not_fit(run, NOW) or "")
