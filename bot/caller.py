@@ -180,7 +180,7 @@ class Caller:
             run_id=run.id,
             cluster=run.cluster,
             kind=call.kind,
-            lines=tuple(map(plain, call_lines(call, run))),
+            lines=tuple(map(plain, call_lines(call, run, paged=True))),
             since=call.since,
             link=self._thread_link(run.id),
         )

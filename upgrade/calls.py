@@ -10,13 +10,16 @@ from upgrade.engine.approvals import terms_of
 from upgrade.engine.course import abort_preview, may_start
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.facts import Value
-from upgrade.run import Intent, NodegroupMix, RunStatus, UnderWay, UpgradeRun
+from upgrade.run import Intent, NodegroupMix, RunStatus, StepStatus, UnderWay, UpgradeRun
 from upgrade.troubles import CallKind, Rung, Trouble, troubles_of
 
 #: How much of the time that a plan or an attended gate waits has passed when it is brought to mind again.
 _REMINDED_AT: Final = {"half": 0.5, "three-quarters": 0.75}
 #: How the keys of reminders begin.
 _REMINDER: Final = f"{CallKind.APPROVAL}:"
+#: Steps whose failure leaves behind what others depend on: an add-on with broken pods, a workload worse than before.
+_SERVES: Final = frozenset({"addon", "verify"})
+_NOT_WELL: Final = frozenset({StepStatus.FAILED, StepStatus.BLOCKED})
 
 
 class CallPolicy(Value):
@@ -74,23 +77,39 @@ class Standing(Value):
 
     Args:
         under_way: updates that EKS finishes on its own.
-        node_groups: groups whose nodes are on two versions.
+        node_groups: groups whose rotation began and is not through.
         starts: whether the run would start something by itself.
+        held: nothing starts while something outside of the run is so, such as Slack out of reach; then it goes on.
+        unwell: steps that ended or stand so that workloads may suffer until somebody has looked.
     """
 
     under_way: tuple[UnderWay, ...]
     node_groups: tuple[NodegroupMix, ...]
     starts: bool
+    held: bool = False
+    unwell: tuple[str, ...] = ()
+
+    @property
+    def half_way(self) -> tuple[NodegroupMix, ...]:
+        """Groups whose nodes are on several versions, or take no new pods in part."""
+        return tuple(mix for mix in self.node_groups if len(mix.kubelets) > 1 or mix.cordoned)
 
     @property
     def steady(self) -> bool:
         """Nothing moves, nothing is half-way, and nothing will begin."""
-        return not (self.under_way or self.node_groups or self.starts)
+        return not (self.under_way or self.half_way or self.starts)
 
 
 def standing_of(run: UpgradeRun) -> Standing:
     left = abort_preview(run)
-    return Standing(under_way=left.under_way, node_groups=left.node_groups, starts=may_start(run))
+    steps = run.plan.steps() if run.plan else ()
+    return Standing(
+        under_way=left.under_way,
+        node_groups=left.node_groups,
+        starts=may_start(run),
+        held="slack" in run.holds and may_start(run.model_copy(update={"holds": ()})),
+        unwell=tuple(step.id for _, step in steps if step.kind in _SERVES and run.step(step.id).status in _NOT_WELL),
+    )
 
 
 def in_charge(run: UpgradeRun, owner: str | None) -> str:

@@ -41,6 +41,7 @@ _MEANING: Final[Mapping[Action, str]] = {
     Action.ABORT: "ends the run here; what is under way finishes",
 }
 _NAMES: Final[Mapping[Action, str]] = {Action.RESCHEDULE_NOW: "Start now"}
+_NOTHING_NEW: Final = "nothing new starts"
 #: People and groups who are named.
 _CALLED: Final = 10
 #: Between these hours of the cluster's own zone people are asleep.
@@ -67,14 +68,18 @@ def render_call(call: Call, run: UpgradeRun, thread: str | None, *, direct: bool
     return Message(first, blocks)
 
 
-def call_lines(call: Call, run: UpgradeRun) -> list[str]:
-    """Mrkdwn: what happens, since when, what goes on by itself, and, last, what the buttons do."""
+def call_lines(call: Call, run: UpgradeRun, *, paged: bool = False) -> list[str]:
+    """Mrkdwn: what happens, since when, what goes on by itself, and, last, what the buttons do.
+
+    Args:
+        paged: read outside of Slack, where there are no such buttons.
+    """
     reason = fit(in_words(run.plan, call.reason), _REASON)
     return [
         f"*{esc(run.cluster.name)}* needs you: {reason}",
         f"Since {local_time(call.since)}.",
         *_until_morning(call, run),
-        _what_buttons_do(run),
+        _what_to_do_outside(run) if paged else _what_buttons_do(run),
     ]
 
 
@@ -112,17 +117,26 @@ def _how_it_ended(trouble: Trouble, run: UpgradeRun) -> str:
 
 def _until_morning(call: Call, run: UpgradeRun) -> list[str]:
     standing = standing_of(run)
-    if standing.steady:
-        return ["It can wait until morning: no update is under way, no node group is half-way, nothing new starts."]
     lines = []
+    if standing.unwell:
+        titles = ", ".join(title_of(run.plan, one) for one in standing.unwell)
+        lines.append(f"Look at the cluster before you leave it until morning: workloads may suffer from {titles}.")
+    new = "nothing new starts before Slack is back; then the run goes on by itself" if standing.held else _NOTHING_NEW
+    if standing.steady:
+        calm = f"no update is under way, no node group is half-way, {new}."
+        lines.append(f"N{calm[1:]}" if standing.unwell else f"It can wait until morning: {calm}")
+        groups = ", ".join(map(_mix, standing.node_groups))
+        return [*lines, f"Nodes as last seen: {groups}."] if groups else lines
     if standing.under_way:
         going = ", ".join(title_of(run.plan, one.step_id) for one in standing.under_way)
         lines.append(f"Under way at EKS: {going}. EKS finishes that on its own; nobody has to wait for it.")
     if standing.node_groups:
         groups = ", ".join(map(_mix, standing.node_groups))
-        lines.append(f"Half-way: {groups}.{_beside_each_other(standing.node_groups, call, run)}")
-    goes_on = "The rest of the run goes on by itself." if standing.starts else "Nothing new starts by itself."
-    return [*lines, goes_on]
+        name = "Half-way" if standing.half_way else "Nodes as last seen"
+        lines.append(f"{name}: {groups}.{_beside_each_other(standing.node_groups, call, run)}")
+    if standing.starts:
+        return [*lines, "The rest of the run goes on by itself."]
+    return [*lines, f"N{new[1:]}." if standing.held else "Nothing new starts by itself."]
 
 
 def _beside_each_other(mixes: Sequence[NodegroupMix], call: Call, run: UpgradeRun) -> str:
@@ -150,6 +164,17 @@ def _what_buttons_do(run: UpgradeRun) -> str:
         f"*{_NAMES.get(one, one.verb.capitalize())}* {_MEANING[one]}" for one in applicable(run) if one in _MEANING
     ]
     return f"{tend} Under the run's message: {'; '.join(steer)}." if steer else tend
+
+
+def _what_to_do_outside(run: UpgradeRun) -> str:
+    """Slack's buttons are in Slack; while it is away only the command line is left."""
+    if "slack" not in run.holds:
+        return f"In the run's thread in Slack: {_what_buttons_do(run)}"
+    return (
+        f"No button works before Slack is back. On the command line, where the bot runs: "
+        f"`eks-upgrade-bot pause {run.id}` keeps it from going on then, "
+        f"`eks-upgrade-bot status {run.id}` shows where it is."
+    )
 
 
 def _buttons(call: Call, run: UpgradeRun) -> list[Block]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from handlers.ids import Action, RunRef
-from handlers.views.calls import render_call, render_call_over
+from handlers.views.calls import call_lines, render_call, render_call_over
 from handlers.views.kit import Message
 from handlers.views.text import local_time
 from tests.handlers import samples
@@ -105,7 +105,6 @@ def test_a_call_is_done_once_its_step_is_and_retry_alone_does_not_do_it() -> Non
         ("1.34=4 1.35=3", 1, "UTC", "until morning"),
         ("1.34=4 1.35=3", 14, "UTC", "for hours"),
         ("1.34=4 1.35=3", 14, "Asia/Tokyo", "until morning"),
-        ("1.35=3", 1, "UTC", ""),
     ],
 )
 def test_nodes_of_two_versions_can_wait_until_morning_only_at_night(
@@ -117,8 +116,49 @@ def test_nodes_of_two_versions_can_wait_until_morning_only_at_night(
     )
     said = words(render_call(call().model_copy(update={"due_at": samples.NOW.replace(hour=hour)}), run, THREAD))
     assert "Half-way: core (" in said
-    assert (f"Nodes of both versions work beside each other and can stay so {lasts}." in said) is bool(lasts)
-    assert ("both versions" in said) is bool(lasts)
+    assert f"Nodes of both versions work beside each other and can stay so {lasts}." in said
+    assert "It can wait until morning" not in said
+
+
+@pytest.mark.parametrize(("kubelets", "cordoned", "waits"), [("1.34=3", "0", True), ("1.34=3", "1", False)])
+def test_a_group_that_is_as_it_was_can_wait_and_is_not_half_way(kubelets: str, cordoned: str, waits: bool) -> None:
+    state = StepState(status=StepStatus.FAILED, memory={"kubelets": kubelets, "cordoned": cordoned})
+    run = samples.run(RunStatus.PAUSED, plan=samples.two_hops(), steps={samples.HALF_ROTATED.step_id: state})
+    said = words(render_call(call(), run, THREAD))
+    assert ("It can wait until morning: no update is under way" in said) is waits
+    assert ("Nodes as last seen: core (3 on 1.34)." in said) is waits
+    assert ("Half-way: core (" in said) is not waits
+    assert "both versions" not in said
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "title"),
+    [
+        ("addon/coredns@v1.13.1-eksbuild.1", StepStatus.FAILED, "coredns `v1.13.1-eksbuild.1`"),
+        ("verify@1.35", StepStatus.BLOCKED, "Verify `1.35`"),
+    ],
+)
+def test_what_workloads_may_suffer_from_is_looked_at_before_morning(step: str, status: StepStatus, title: str) -> None:
+    run = samples.run(RunStatus.PAUSED, plan=samples.two_hops(), steps={step: StepState(status=status)})
+    said = words(render_call(call(reason=f"{step} failed: no"), run, THREAD))
+    assert f"Look at the cluster before you leave it until morning: workloads may suffer from {title}." in said
+    assert "It can wait until morning" not in said
+    assert "No update is under way, no node group is half-way, nothing new starts." in said
+
+
+def test_while_slack_is_away_a_page_offers_what_works_without_it() -> None:
+    held = samples.run(RunStatus.RUNNING, plan=samples.two_hops(), steps={}, holds=("slack",))
+    said = "\n".join(call_lines(call(CallKind.STALLED, "Slack cannot be reached."), held, paged=True))
+    assert "nothing new starts before Slack is back; then the run goes on by itself." in said
+    assert "No button works before Slack is back." in said
+    assert f"`eks-upgrade-bot pause {held.id}`" in said
+    assert "*Acknowledge*" not in said
+    going = "\n".join(call_lines(call(), held.model_copy(update={"steps": UNDER_WAY}), paged=True))
+    assert "EKS finishes that on its own" in going
+    # A step that stands still for its own reasons does not go on with Slack.
+    assert going.splitlines()[-2] == "Nothing new starts by itself."
+    other = "\n".join(call_lines(call(), samples.run(plan=samples.two_hops()), paged=True))
+    assert "In the run's thread in Slack: *Acknowledge* ends these calls" in other
 
 
 def test_a_reminder_names_the_start_that_waits_for_the_approval() -> None:
