@@ -8,7 +8,7 @@ from typing import Final
 from handlers.views.text import person, whom_to_call
 from upgrade.calls import approvers_now, in_charge
 from upgrade.events import EventKind, UpgradeEvent
-from upgrade.run import UpgradeRun
+from upgrade.run import StepStatus, UpgradeRun
 
 _CALLS_FOR: Final = frozenset(
     {
@@ -38,7 +38,9 @@ def mentions(event: UpgradeEvent, run: UpgradeRun, *, approvers: Sequence[str], 
         charge = in_charge(run, owner)
         # Anybody may pause, and no call follows a pause: whoever answers for the run must hear of it.
         if charge != event.actor:
-            yield f"{person(charge)}: it waits until somebody resumes it."
+            failed = any(state.status is StepStatus.FAILED for state in run.steps.values())
+            goes_on = "has the failed step retried" if failed else "resumes it"
+            yield f"{person(charge)}: it waits until somebody {goes_on}."
 
 
 def _concerned(run: UpgradeRun, owner: str | None) -> list[str]:

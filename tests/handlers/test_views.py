@@ -559,6 +559,14 @@ def test_a_pause_calls_whoever_is_in_charge_unless_it_is_theirs(
     assert entry.text.split("\n")[1:] == called
 
 
+def test_a_pause_beside_a_failed_step_does_not_promise_that_a_resume_helps() -> None:
+    steps = {"control-plane@1.35": StepState(status=StepStatus.FAILED)}
+    run = samples.run(RunStatus.PAUSED, intent=Intent.PAUSE, plan=samples.two_hops(), steps=steps)
+    entry = render_entry(samples.event(EventKind.PAUSE_REQUESTED, actor="U0BEN"), run)
+    assert entry is not None
+    assert entry.text.endswith("<@U0ADA>: it waits until somebody has the failed step retried.")
+
+
 def test_a_plan_that_waits_says_until_when_and_for_whom() -> None:
     run = samples.run(RunStatus.AWAITING_APPROVAL, expires_at=NOW + timedelta(hours=24))
     assert run.plan is not None
