@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import islice
 from typing import Final
 
@@ -17,6 +18,7 @@ from handlers.words import (
     CommandUnclear,
     HistoryCommand,
     Look,
+    MuteCommand,
     OpenDialog,
     RescheduleCommand,
     RunsCommand,
@@ -45,6 +47,7 @@ from upgrade.errors import (
 )
 from upgrade.plan import Scope
 from upgrade.run import UpgradeRun
+from upgrade.verbs import LONGEST_MUTE, MUTED
 
 #: So many buttons that a phone still shows the sentence above them.
 MOST: Final = 5
@@ -208,7 +211,10 @@ def _about_a_run(error: Exception, wanted: RunsCommand, own: Own) -> Iterator[st
     elif isinstance(error, NotNow):
         if isinstance(wanted, RescheduleCommand) and wanted.when is not None:
             yield str(replace(wanted, when=None))
-        if run := own.run_of(subject):
+        if isinstance(wanted, MuteCommand) and not timedelta(0) < wanted.lasts <= LONGEST_MUTE:
+            # Only its length was wrong: nothing that steers the run is meant.
+            yield str(replace(wanted, lasts=MUTED))
+        elif run := own.run_of(subject):
             yield from (one for one in _steering(run, own) if one != str(wanted))
         elif subject in own.clusters:
             yield from (f"{Word.HISTORY} {subject}", f"{Word.PLAN} {subject}")

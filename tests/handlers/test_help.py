@@ -279,6 +279,8 @@ V = [KubernetesVersion(1, 35), KubernetesVersion(1, 36)]
             ["start lab", "reschedule prod-eu now", "plan lab", "history lab", "status"],
         ),
         ("resume prod-eu", NotNow("not paused"), ["pause prod-eu", "status"]),
+        ("mute prod-eu 48h", NotNow("no time"), ["mute prod-eu 60m", "status"]),
+        ("mute prod-eu 0m", NotNow("no time"), ["mute prod-eu 60m", "status"]),
         ("retry lab", NotNow("has ended"), ["history lab", "plan lab", "status"]),
         ("schedule lab at 22:00 UTC", NotNow("is over"), ["schedule lab", "status"]),
         ("reschedule prod-eu at 22:00 UTC", NotNow("is over"), ["reschedule prod-eu", "pause prod-eu", "status"]),
