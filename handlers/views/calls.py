@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from handlers.ids import Action, RunRef
@@ -44,6 +44,13 @@ _NAMES: Final[Mapping[Action, str]] = {Action.RESCHEDULE_NOW: "Start now"}
 _NOTHING_NEW: Final = "nothing new starts"
 #: People and groups who are named.
 _CALLED: Final = 10
+#: The buttons of a call, with what stands on them.
+_CALL: Final[Mapping[Action, str]] = {
+    Action.ACKNOWLEDGE: "Acknowledge",
+    Action.TAKE_OVER: "Take over",
+    Action.MUTE: "Mute 1 h",
+    Action.NOTE: "Note…",
+}
 #: Between these hours of the cluster's own zone people are asleep.
 _NIGHT: Final = (21, 6)
 #: Of one reason: it may be what a service said.
@@ -64,7 +71,11 @@ def render_call(call: Call, run: UpgradeRun, thread: str | None, *, direct: bool
     first = f"{_MARKS[call.kind]} {called}{lines[0]}"
     where = [link(thread, "To its thread")] if direct and thread else []
     last = [*lines[-1:], *where]
-    blocks = [kit.section(first, *lines[1:-1]), kit.context(" · ".join(last)), *kit.actions(_buttons(call, run))]
+    blocks = [
+        kit.section(first, *lines[1:-1]),
+        kit.context(" · ".join(last)),
+        *kit.actions(_buttons(call.trouble, run, _CALL)),
+    ]
     return Message(first, blocks)
 
 
@@ -103,7 +114,9 @@ def render_call_over(trouble: Trouble, run: UpgradeRun, *, brief: bool = False) 
         reason = fit(in_words(run.plan, trouble.reason), _REASON)
         by = f" {person(trouble.acknowledged_by)} had seen it." if trouble.acknowledged_by and not seen else ""
         line = f"{how}: *{esc(run.cluster.name)}*: {reason}{by}"
-    return Message(line, [kit.section(line)])
+    # Whoever has seen it may find out that it is theirs; who is in charge already needs no button.
+    left = [Action.TAKE_OVER, Action.NOTE] if seen and not brief and run.in_charge is None else []
+    return Message(line, [kit.section(line), *kit.actions(_buttons(trouble.key, run, left))])
 
 
 def _how_it_ended(trouble: Trouble, run: UpgradeRun) -> str:
@@ -177,14 +190,9 @@ def _what_to_do_outside(run: UpgradeRun) -> str:
     )
 
 
-def _buttons(call: Call, run: UpgradeRun) -> list[Block]:
-    value = RunRef(run.id, step=call.trouble).encode()
-    return [
-        kit.button("Acknowledge", Action.ACKNOWLEDGE, value, style="primary"),
-        kit.button("Take over", Action.TAKE_OVER, value),
-        kit.button("Mute 1 h", Action.MUTE, value),
-        kit.button("Note…", Action.NOTE, value),
-    ]
+def _buttons(trouble: str, run: UpgradeRun, which: Iterable[Action]) -> list[Block]:
+    value = RunRef(run.id, step=trouble).encode()
+    return [kit.button(_CALL[one], one, value, style="primary" if one is Action.ACKNOWLEDGE else None) for one in which]
 
 
 def _reminder(run: UpgradeRun, called: str, thread: str | None) -> Message:

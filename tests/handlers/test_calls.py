@@ -74,8 +74,14 @@ def test_the_buttons_of_a_call_carry_what_it_is_about_and_go_when_somebody_has_s
     )
     over = render_call_over(trouble, run)
     assert "<@U0BEN> has seen it" in over.text
-    assert all(block["type"] != "actions" for block in over.blocks)
-    assert render_call_over(trouble, run, brief=True).text == "✅ <@U0BEN> has seen it."
+    (left,) = [block["elements"] for block in over.blocks if block["type"] == "actions"]
+    assert [one["action_id"] for one in left] == [Action.TAKE_OVER, Action.NOTE]
+    taken = samples.run(plan=samples.two_hops(), in_charge="U0BEN")
+    again = render_call_over(trouble, run, brief=True)
+    assert again.text == "✅ <@U0BEN> has seen it."
+    ended = render_call_over(trouble.model_copy(update={"open": False}), run)
+    for none in (render_call_over(trouble, taken), again, ended):
+        assert all(block["type"] != "actions" for block in none.blocks)
 
 
 def test_a_call_is_done_once_its_step_is_and_retry_alone_does_not_do_it() -> None:
