@@ -58,7 +58,7 @@ class EventKind(StrEnum):
     RECHECK_REQUESTED = "recheck-requested"
     ABORT_REQUESTED = "abort-requested"  # under_way
     RUN_ABORTED = "run-aborted"  # control_plane, done, not_done
-    RUN_EXPIRED = "run-expired"
+    RUN_EXPIRED = "run-expired"  # reason: what nobody answered
     RUN_FAILED = "run-failed"  # control_plane, done, not_done
     RUN_SUCCEEDED = "run-succeeded"  # seconds
     BOT_RESTARTED = "bot-restarted"  # following: [{step_id, update_id}]

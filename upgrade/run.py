@@ -159,7 +159,7 @@ class UpgradeRun(Value):
         branches: ids of C-06 branch steps that were put in front of a control-plane step, by that step's id.
         waiting_for: the gate that is open (``plan`` for the plan itself), while awaiting approval.
         paused_by: who asked for the pause that it is in, while ``intent`` says so.
-        pause_reasons: why it stands still, or was rejected; empty when it does not, or nobody said.
+        pause_reasons: why it stands still, was rejected or has expired; empty when it does not, or nobody said.
         holds: what keeps new steps from starting without being a pause: a closed window, Slack out of reach.
         phases_checked: phases whose blocking findings were looked at again, right before their first step.
         blocked_phase: the phase that such a look stopped.

@@ -102,6 +102,9 @@ class _Story:
     stopped_at: datetime | None = None
     #: The start that was set last; what is blocked before any was set is told in its thread and calls nobody.
     start_at: datetime | None = None
+    closed: bool = False
+    #: The gate that opened outside of the window, with nobody named for it: it has time until that opens.
+    early_gate: str | None = None
 
     def hear(self, event: UpgradeEvent) -> None:
         step = event.step_id or ""
@@ -131,14 +134,24 @@ class _Story:
             case EventKind.RUN_BLOCKED if self.start_at is not None:
                 self._cannot_begin(event, self.start_at)
             case _:
-                self._slack(event)
+                self._around(event)
         self._go_on(event, step)
 
     def _waits(self, event: UpgradeEvent, gate: str) -> None:
-        """An attended gate calls whoever is named; when nobody came in time, its pause calls everybody."""
+        """An attended gate calls whoever is named; when nobody came in time, its pause calls everybody.
+
+        Outside of the window there is time, so only the person in charge is called; everybody when that opens.
+        """
         which = "" if gate == PLAN_GATE else f": {gate}"
-        rungs = (Rung.PERSON,) if event.data.get("attended") else tuple(Rung)
+        attended = event.data.get("attended")
+        rungs = (Rung.PERSON,) if attended or self.closed else tuple(Rung)
+        self.early_gate = gate if self.closed and not attended else None
         self._begin(event, (_GATE, gate), CallKind.DECISION, f"It waits for an approval half-way{which}.", rungs=rungs)
+
+    def _window(self, event: UpgradeEvent) -> None:
+        self.closed = event.kind is EventKind.WINDOW_CLOSED
+        if not self.closed and self.early_gate is not None:
+            self._waits(event, self.early_gate)
 
     def _cannot_begin(self, event: UpgradeEvent, start_at: datetime) -> None:
         """A block is one trouble until the start is set again, however often people look. Ahead of it there is time."""
@@ -150,13 +163,17 @@ class _Story:
         rungs = tuple(Rung) if come else (Rung.PERSON,)
         self._begin(event, subject, CallKind.DECISION, f"{said}: {_reasons(event)}", rungs=rungs)
 
-    def _slack(self, event: UpgradeEvent) -> None:
+    def _around(self, event: UpgradeEvent) -> None:
         if event.kind is EventKind.SLACK_UNREACHABLE:
             said = "Slack cannot be reached, so nobody could press Pause: no new step is started."
             self._begin(event, (_AWAY, ""), CallKind.STALLED, said, at_once=True)
         elif event.kind is EventKind.SLACK_REACHABLE:
-            said = "Slack could not be reached for a while; the run goes on."
+            said = "Slack could not be reached for a while. Look whether what happened meanwhile is as you want it."
             self._begin(event, (_BACK, ""), CallKind.STALLED, said, rungs=(Rung.PERSON,))
+        elif event.kind in (EventKind.WINDOW_CLOSED, EventKind.WINDOW_OPENED):
+            self._window(event)
+        elif event.kind is EventKind.GATE_PASSED:
+            self.early_gate = None
 
     def _go_on(self, event: UpgradeEvent, step: str) -> None:
         if event.kind in _MOVES:

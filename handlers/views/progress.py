@@ -239,7 +239,7 @@ def _awaiting(run: UpgradeRun) -> str:
     given = f" ({approvals_given(run)} of {needed} given)" if needed > 1 else ""
     until = f" until {local_time(run.expires_at)}" if run.expires_at else ""
     wanted = run.started_at is None and run.wanted_at
-    start = f", to start {local_time(wanted)}" if wanted else ""
+    start = f", start wanted {local_time(wanted)}" if wanted else ""
     return f"{Mark.WAITING} Waiting for approval{gate}{given}{until}{start}"
 
 
@@ -276,6 +276,11 @@ def _rejected(run: UpgradeRun) -> str:
         return f"{Mark.STOPPED} Not started: {esc(' '.join(run.pause_reasons))}"
     why = f": {fit(esc(' '.join(run.pause_reasons)), _LINE)}" if run.pause_reasons else ""
     return f"{Mark.STOPPED} Rejected{why}"
+
+
+def _expired(run: UpgradeRun) -> str:
+    why = f": {fit(esc(' '.join(run.pause_reasons)), _LINE)}" if run.pause_reasons else ""
+    return f"{Mark.STOPPED} Expired{why}"
 
 
 def _held(run: UpgradeRun) -> str:
@@ -322,5 +327,5 @@ _STATUS_LINES: Final[Mapping[RunStatus, str | Callable[[UpgradeRun], str]]] = {
     RunStatus.FAILED: f"{Mark.FAILED} Given up",
     RunStatus.ABORTED: f"{Mark.STOPPED} Aborted",
     RunStatus.REJECTED: _rejected,
-    RunStatus.EXPIRED: f"{Mark.STOPPED} Expired: nobody approved in time",
+    RunStatus.EXPIRED: _expired,
 }

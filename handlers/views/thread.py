@@ -190,10 +190,6 @@ def _checked(told: _Told) -> str:
     return f"{mark} {what}: {', '.join([f'{found} in the way', *rest])}"
 
 
-#: What became of a plan that nobody approved.
-_VERDICTS: Final = {RunStatus.REJECTED: "It was rejected.", RunStatus.EXPIRED: "Nobody approved it in time."}
-
-
 def _ready(told: _Told) -> str:
     """The channel is asked by it, once, so it says later what the answer was."""
     run, digest = told.run, told.text("digest")
@@ -202,8 +198,10 @@ def _ready(told: _Told) -> str:
         return f"{line} Another has taken its place."
     if asks_for_approval(told.event, run) and run.expires_at is not None:
         return f"{line} Approve or reject it with the buttons above until {local_time(run.expires_at)}."
-    if verdict := _VERDICTS.get(run.status):
-        return f"{line} {verdict}"
+    if run.status is RunStatus.REJECTED:
+        return f"{line} It was rejected."
+    if run.status is RunStatus.EXPIRED:
+        return f"{line} {esc(' '.join(run.pause_reasons))}".rstrip()
     approved = [person(one.by) for one in run.approvals if (one.gate, one.digest) == (PLAN_GATE, digest)]
     return f"{line} Approved by {', '.join(approved)}." if approved else line
 
@@ -390,7 +388,7 @@ _SAY: Final[Mapping[EventKind, str | Callable[[_Told], str]]] = {
     EventKind.RETRY_REQUESTED: lambda told: f"🔁 {told.who} retries: attempt {esc(told.text('attempt'))}",
     EventKind.RECHECK_REQUESTED: lambda told: f"{Mark.LOOKING} {told.who} asked to look again",
     EventKind.ABORT_REQUESTED: _aborting,
-    EventKind.RUN_EXPIRED: f"{Mark.STOPPED} Nobody approved in time: the run is over",
+    EventKind.RUN_EXPIRED: lambda told: f"{Mark.STOPPED} The run is over{told.because}",
     EventKind.BOT_RESTARTED: _restarted,
     EventKind.WINDOW_CLOSED: _closed,
     EventKind.WINDOW_OPENED: f"{Mark.CLOCK} The maintenance window is open",

@@ -149,10 +149,12 @@ def test_nothing_new_means_no_call(face: SlackFace, story: Story) -> None:
 def test_a_finished_run_whose_end_was_not_shown_is_shown_after_a_restart(face: SlackFace, story: Story) -> None:
     story.begin()
     deliver(notifier_of(face, story))
-    story.tell(EventKind.RUN_EXPIRED, status=RunStatus.EXPIRED, finished_at=samples.NOW)
+    why = "Nobody said when."
+    over: dict[str, Any] = {"status": RunStatus.EXPIRED, "finished_at": samples.NOW, "pause_reasons": (why,)}
+    story.tell(EventKind.RUN_EXPIRED, data={"reason": why}, **over)
     deliver(notifier_of(face, story))
-    assert "Expired" in top_of(face).text
-    assert thread_of(face, top_of(face))[-1].text.endswith("the run is over")
+    assert f"Expired: {why}" in top_of(face).text
+    assert thread_of(face, top_of(face))[-1].text.endswith(f"The run is over: {why}")
 
 
 # -- crashes ----------------------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def test_a_start_is_told_with_what_holds_it() -> None:
     assert "Starts <!date^" in words_of(render_run(RUNS["scheduled"], []))
     assert ", in 15 min*" in words_of(render_run(RUNS["scheduled"], [], now=NOW))
     assert "was missed: it waits for somebody to say when" in words_of(render_run(RUNS["missed"], []))
-    assert "Waiting for approval, to start <!date^" in words_of(render_run(RUNS["wanted"], []))
+    assert "Waiting for approval, start wanted <!date^" in words_of(render_run(RUNS["wanted"], []))
     frozen = words_of(render_run(RUNS["frozen-start"], []))
     assert "held back by the freeze “Year end”" in frozen
     assert "May lift it: <@U0CY>, <!subteam^S0OPS>" in frozen

@@ -587,7 +587,7 @@ def test_a_plan_that_waits_says_until_when_and_for_whom() -> None:
     ("told", "told_of"),
     [
         ({"status": RunStatus.REJECTED}, "It was rejected."),
-        ({"status": RunStatus.EXPIRED}, "Nobody approved it in time."),
+        ({"status": RunStatus.EXPIRED, "pause_reasons": ("Nobody said when.",)}, "Nobody said when."),
         ({"status": RunStatus.RUNNING, "started_at": NOW}, "Approved by <@U0BEN>."),
         ({"status": RunStatus.AWAITING_APPROVAL, "plan": samples.two_hops(gate=True)}, "Another has taken its place."),
     ],

@@ -340,6 +340,30 @@ def test_a_gate_without_a_deadline_calls_those_who_may_approve_again_and_again_w
     assert night.calls() == ()
 
 
+def test_a_gate_that_opens_outside_of_the_window_calls_everybody_only_when_that_opens() -> None:
+    night = Night(at_gate(GateTerms()))
+    night.tell(EventKind.WINDOW_CLOSED)
+    early = night.tell(EventKind.GATE_OPENED, data={"gate": "nodes@1.35"})
+    night.wait(5 * HOUR)
+    assert night.stages(early, "decision") == [("person", 0)]
+    opened = night.tell(EventKind.WINDOW_OPENED)
+    night.wait(15 * MINUTE)
+    assert [stage for stage, _ in night.stages(opened, "decision")] == ["person", "group"]
+    (trouble,) = (one for one in troubles_of(night.run, night.events) if one.open)
+    assert trouble.seq == opened
+
+
+def test_a_gate_that_was_passed_before_the_window_opens_calls_nobody_then() -> None:
+    night = Night(at_gate(GateTerms()))
+    night.tell(EventKind.WINDOW_CLOSED)
+    night.tell(EventKind.GATE_OPENED, data={"gate": "nodes@1.35"})
+    night.tell(EventKind.GATE_PASSED, data={"gate": "nodes@1.35"}, status=RunStatus.RUNNING, waiting_for=None)
+    opened = night.tell(EventKind.WINDOW_OPENED)
+    night.wait(2 * HOUR)
+    assert night.stages(opened, "decision") == []
+    assert all(one.seq != opened for one in troubles_of(night.run, night.events))
+
+
 def test_where_the_environment_names_who_approves_nobody_else_is_reminded() -> None:
     policy = UpgradePolicy(approval_expires=24 * HOUR, approver_groups=("S0SHOP",))
     night = Night(make_run(RunStatus.AWAITING_APPROVAL, policy=policy, expires_at=NOW + 24 * HOUR))

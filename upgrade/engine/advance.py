@@ -13,7 +13,7 @@ from typing import Final
 
 from upgrade.bake import baking_since, goes_on_at
 from upgrade.engine.approvals import ask_again, break_glass, decide, lapsed, waive
-from upgrade.engine.course import current_phase, failed_steps, is_closed, under_way
+from upgrade.engine.course import current_phase, failed_steps, is_closed, is_under_way, under_way
 from upgrade.engine.draft import Draft
 from upgrade.engine.gates import leave_gate, reach_gate
 from upgrade.engine.hands import acknowledge, add_note, mute, take_over
@@ -183,7 +183,7 @@ def _refuse(draft: Draft, signal: RequestRefused) -> None:
 def _window(draft: Draft, signal: WindowChanged) -> None:
     held = "window" in draft.run.holds
     later = held and not signal.open and signal.opens_at != draft.run.window_opens_at
-    if draft.run.status not in (RunStatus.RUNNING, RunStatus.PAUSED) or (held is not signal.open and not later):
+    if not is_under_way(draft.run) or (held is not signal.open and not later):
         return
     others = tuple(hold for hold in draft.run.holds if hold != "window")
     if signal.open:

@@ -124,6 +124,12 @@ def failed_steps(run: UpgradeRun) -> tuple[str, ...]:
     return tuple(step_id for step_id, state in run.steps.items() if state.status is StepStatus.FAILED)
 
 
+def is_under_way(run: UpgradeRun) -> bool:
+    """Whether it has begun and is not over, also while it stands at a gate."""
+    waits = run.status is RunStatus.AWAITING_APPROVAL and run.started_at is not None
+    return waits or run.status in (RunStatus.RUNNING, RunStatus.PAUSED)
+
+
 def may_start(run: UpgradeRun) -> bool:
     """Whether anything new may start: running, nobody asked to stop, no hold, nothing failed, nothing told as slow."""
     return (
@@ -213,7 +219,7 @@ def next_due_at(run: UpgradeRun, now: datetime) -> datetime | None:
         case RunStatus.CHECKING:
             return run.next_due_at if run.check_errors else now
         case RunStatus.BLOCKED | RunStatus.AWAITING_APPROVAL if not under_way(run):
-            return run.expires_at
+            return min((at for at in (run.expires_at, _opens_at(run)) if at is not None), default=None)
         case RunStatus.SCHEDULED:
             return _scheduled_due_at(run, now)
     dues = [state.due_at or now for _, state in active(run)]
@@ -225,9 +231,13 @@ def next_due_at(run: UpgradeRun, now: datetime) -> datetime | None:
             dues.append(pending[0].due_at or now)
     if "slack" in run.holds:
         dues.append(now + LOOK_AGAIN)
-    if "window" in run.holds and run.window_opens_at is not None:
-        dues.append(run.window_opens_at)
+    if (opens_at := _opens_at(run)) is not None:
+        dues.append(opens_at)
     return min(dues, default=None)
+
+
+def _opens_at(run: UpgradeRun) -> datetime | None:
+    return run.window_opens_at if is_under_way(run) and "window" in run.holds else None
 
 
 def look_ahead_at(run: UpgradeRun, now: datetime) -> datetime | None:

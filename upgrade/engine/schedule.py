@@ -102,11 +102,20 @@ def miss(draft: Draft) -> None:
     draft.tell(EventKind.START_MISSED, start_at=start.isoformat() if start else None)
 
 
+def _unanswered(run: UpgradeRun) -> str:
+    if run.missed_start:
+        return "Nobody said in time when to start it instead."
+    if run.status is RunStatus.BLOCKED:
+        return "What stands in its way was not mended in time."
+    return "Nobody approved it in time."
+
+
 def pass_time(draft: Draft, signal: TimePassed) -> None:
     """Let a run expire, or begin with its look at the start when that is due and nothing is in the way."""
     run = draft.run
     if run.expires_at is not None and run.expires_at <= draft.now and run.started_at is None:
-        draft.finish(RunStatus.EXPIRED, EventKind.RUN_EXPIRED)
+        draft.change(pause_reasons=(_unanswered(run),))
+        draft.finish(RunStatus.EXPIRED, EventKind.RUN_EXPIRED, reason=_unanswered(run))
         return
     if run.status is not RunStatus.SCHEDULED or run.missed_start or run.start_at is None or draft.now < run.start_at:
         return

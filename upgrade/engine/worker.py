@@ -18,6 +18,7 @@ from upgrade.engine.course import (
     Work,
     back_off,
     current_phase,
+    is_under_way,
     next_due_at,
     next_work,
 )
@@ -147,8 +148,9 @@ class RunWorker:
         now = self._clock.now()
         if run.notice_at is None and run.scheduled_at is not None and self._delivery.notice_delivered(run.id):
             run = self._apply(run, NoticeDelivered())
-        if run.status in (RunStatus.RUNNING, RunStatus.PAUSED):
+        if is_under_way(run):
             run = self._window(run, now)
+        if run.status in (RunStatus.RUNNING, RunStatus.PAUSED):
             since = self._slack_gone_since()
             if (since is not None) is not ("slack" in run.holds):
                 run = self._apply(run, SlackChanged(unreachable_since=since))

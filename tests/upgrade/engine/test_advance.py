@@ -211,12 +211,18 @@ def test_a_rejection_ends_the_run() -> None:
     assert told == ["run-rejected"]
 
 
-@pytest.mark.parametrize("status", [RunStatus.AWAITING_APPROVAL, RunStatus.BLOCKED])
-def test_what_nobody_approves_or_repairs_in_time_expires(status: RunStatus) -> None:
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (RunStatus.AWAITING_APPROVAL, "Nobody approved it in time."),
+        (RunStatus.BLOCKED, "What stands in its way was not mended in time."),
+    ],
+)
+def test_what_nobody_approves_or_repairs_in_time_expires(status: RunStatus, why: str) -> None:
     run = make_run(status)
     assert play(run, TimePassed(), now=NOW + timedelta(hours=23))[0].status is status
     expired, told = play(run, TimePassed(), now=NOW + timedelta(hours=24))
-    assert expired.status is RunStatus.EXPIRED
+    assert (expired.status, expired.pause_reasons) == (RunStatus.EXPIRED, (why,))
     assert told == ["run-expired"]
 
 

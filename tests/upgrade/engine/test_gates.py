@@ -23,6 +23,7 @@ from upgrade.engine.signals import (
     SlackChanged,
     StepIntended,
     TimePassed,
+    WindowChanged,
 )
 from upgrade.events import EventKind, UpgradeEvent
 from upgrade.findings import Severity
@@ -74,6 +75,13 @@ def test_a_gate_that_is_a_word_waits_for_as_long_as_it_takes() -> None:
     assert (run.status, run.expires_at) == (RunStatus.AWAITING_APPROVAL, None)
     after, told = play(run, TimePassed(), at=NOW + timedelta(days=30))
     assert (after.status, told) == (RunStatus.AWAITING_APPROVAL, [])
+
+
+def test_a_run_at_a_gate_knows_when_its_window_opens() -> None:
+    run, _ = play(before_nodes(GateTerms()), WindowChanged(open=False, opens_at=LATER), TimePassed())
+    assert (run.status, next_due_at(run, NOW)) == (RunStatus.AWAITING_APPROVAL, LATER)
+    after, told = play(run, WindowChanged(open=True), at=LATER)
+    assert (after.status, after.holds, kinds(told)) == (RunStatus.AWAITING_APPROVAL, (), ["window-opened"])
 
 
 def test_at_the_deadline_the_run_pauses_and_not_a_moment_before() -> None:

@@ -238,6 +238,7 @@ def test_a_missed_start_that_nobody_answers_expires() -> None:
     expired, told = play(missed, PASSED, now=missed.next_due_at)
     assert expired.status is RunStatus.EXPIRED
     assert kinds(told) == ["run-expired"]
+    assert told[0].data == {"reason": "Nobody said in time when to start it instead."}
 
 
 def test_a_window_that_closed_within_the_grace_moves_the_start_and_says_so() -> None:
