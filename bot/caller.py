@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 PAGE: Final = "page"
 #: Real seconds between two looks when nothing happens.
 QUIET_SECONDS: Final = 30.0
-#: Real seconds that a pass waits for more commits: it looks at every run under way, and calls are minutes apart.
-GATHER_SECONDS: Final = 1.0
 _LONGEST_BACK_OFF: Final = 300.0
 
 
@@ -55,7 +53,6 @@ class Caller:
         thread_link: the address of a run's thread, once it exists.
         clock: domain time.
         machine: the machine's monotonic time, by which it backs off.
-        breathe: called before each run is looked at; it returns when nothing more urgent is to be done.
     """
 
     def __init__(
@@ -68,7 +65,6 @@ class Caller:
         policy_of: Callable[[ClusterId], CallPolicy],
         thread_link: Callable[[str], str | None] = lambda _: None,
         machine: Callable[[], float] = time.monotonic,
-        breathe: Callable[[], None] = lambda: None,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -80,8 +76,7 @@ class Caller:
         #: By webhook: how often it failed in a row, and when it is tried again.
         self._failed: dict[str, tuple[int, float]] = {}
         self._stories = Stories(runs)
-        self._breathe = breathe
-        self._loop = Loop("caller", self.page_once, gather=GATHER_SECONDS)
+        self._loop = Loop("caller", self.page_once)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -109,7 +104,6 @@ class Caller:
         looked_at = dict.fromkeys((*under_way, *unsettled))
         self._stories.keep(looked_at)
         for run_id in looked_at:
-            self._breathe()
             run = self._runs.run(run_id)
             events = self._stories.of(run)
             for webhook in self._webhooks:

@@ -173,7 +173,6 @@ def make_server(settings: Settings, outside: Outside) -> Server:
         settings.make_clock(),
         policy_of=whom.calls,
         thread_link=notifier.thread_link,
-        breathe=acks.first,
     )
     service.on_events(notifier.wake)
     service.on_events(caller.wake)
